@@ -1,0 +1,54 @@
+# Two commands matter to a newcomer: `make demo` and `make test`. Both set up what they need.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+DEMO   ?= demo-out
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# Tests that want real strips find them here; elsewhere they skip with the reason.
+ifneq ($(wildcard ../shared/data/severstal),)
+export EDGE_DAEMON_DATA ?= $(abspath ../shared/data)
+endif
+
+.PHONY: help setup demo check test schemas install uninstall clean
+help:
+	@echo "make demo     the daemon on a simulated line: alerts, metrics, a picture (no root, no broker needed)"
+	@echo "make test     all tests, with what they need (torch, mosquitto, promtool)"
+	@echo "make check    format, lint, types, import rules, dependencies"
+	@echo "make setup    the development environment in $(VENV)"
+	@echo "make install  the service: /opt/edge-daemon, /etc/edge-daemon, the systemd unit (as root)"
+
+# The daemon alone: small wheels, no torch.
+$(VENV)/.base: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "edge-daemon needs Python 3.11 or later; name one with make PYTHON=python3.11")'
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python lacks venv: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable .
+	@touch $@
+
+# All that developers and tests need, torch included (several GB the first time).
+$(VENV)/.dev: $(VENV)/.base
+	$(BIN)/pip install --quiet --editable '.[dev,train]'
+	@touch $@
+
+setup: $(VENV)/.dev
+
+demo: $(VENV)/.base
+	$(BIN)/python -m edge_daemon.demo --out $(DEMO)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+
+test: $(VENV)/.dev
+	@.ci/test-tools.sh
+	$(BIN)/pytest -m 'not slow and not gpu' $(PYTEST)
+
+schemas: $(VENV)/.base
+	$(BIN)/python -m edge_daemon.schemas
+
+clean:
+	rm -rf $(VENV) $(DEMO) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

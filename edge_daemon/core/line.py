@@ -1,0 +1,277 @@
+"""What one camera has seen of the strip: its books, its open defects, and the news of both."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from edge_daemon.core.coils import CoilBook
+from edge_daemon.core.coverage import Arrival, CoverageBook, CoverageState, Stretch
+from edge_daemon.core.defects import DefectClass, Region
+from edge_daemon.core.messages import (
+    CoverageEvent,
+    DefectEvent,
+    DurableBody,
+    NotInspectedReason,
+    Severity,
+    iso_utc,
+)
+from edge_daemon.core.placement import Place, Scale, place_frame
+from edge_daemon.core.records import FrameDefect
+from edge_daemon.core.tracking import DefectTracker, Origin, TrackedDefect
+from edge_daemon.core.wire import FrameHeader
+
+OPEN_DEFECT_TOLD_AFTER_MM = 2000.0
+OPEN_DEFECT_TOLD_AFTER_LINES = 4096
+"""Used where no scale is known: about two metres at half a millimetre a row."""
+
+
+@dataclass(slots=True)
+class News:
+    """What one frame changed.
+
+    Attributes:
+        bodies: facts to tell, in order.
+        frames_lost: frames that the numbers say are missing.
+        lines_inspected: rows booked as inspected.
+        lines_not_inspected: rows booked as not inspected, by reason.
+        defects: classes of the defects that ended.
+    """
+
+    bodies: list[DurableBody] = field(default_factory=list)
+    frames_lost: int = 0
+    lines_inspected: int = 0
+    lines_not_inspected: Counter[NotInspectedReason] = field(default_factory=Counter)
+    defects: list[DefectClass] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A frame passing a camera.
+
+    Attributes:
+        origin: where it lies on the strip.
+        arrival: how it follows on the frame before.
+        now_ns: when it was received, ns since 1970 UTC.
+    """
+
+    origin: Origin
+    arrival: Arrival
+    now_ns: int
+
+
+class CameraLine:
+    """One camera's view of the strip; `arrive`, then `inspected` or `missed`, then `take_news`.
+
+    Args:
+        camera: its id.
+        scale: millimetres per pixel, None where unknown.
+        coils: the coils on the line, shared by all cameras.
+        bundle: name and version of the bundle, for the messages.
+        saved: the camera's books from before a restart.
+    """
+
+    def __init__(
+        self,
+        camera: str,
+        scale: Scale | None,
+        *,
+        coils: CoilBook,
+        bundle: str,
+        saved: CoverageState | None = None,
+    ) -> None:
+        self._camera = camera
+        self._scale = scale
+        self._coils = coils
+        self._bundle = bundle
+        self._book = CoverageBook(saved)
+        self._saved = saved
+        self._tracker = DefectTracker()
+        self._news = News()
+
+    @property
+    def state(self) -> CoverageState | None:
+        """What has to be durable together with the news."""
+        return self._book.state
+
+    def take_news(self) -> News:
+        """Hand over what happened since the last call."""
+        news, self._news = self._news, News()
+        return news
+
+    def arrive(self, header: FrameHeader, *, now_ns: int) -> Passage:
+        """Place a frame on the strip and book what is missing in front of it.
+
+        Raises:
+            FrameError: its rows are already booked.
+        """
+        before = self._book.state
+        place = place_frame(header, self._scale)
+        arrival = self._book.arrive(header, place, now_ns=now_ns)
+        same_coil = before is not None and before.coil == header.coil
+        if not (arrival.follows_on and same_coil):
+            self._end_defects()
+        self._news.frames_lost += arrival.frames_lost
+        self._retract_undecided()
+        self._news.bodies += self._coils.enter(
+            self._camera, header.coil, t_ns=header.t_ns, position_mm=place.position_mm
+        )
+        if arrival.gap is not None:
+            if arrival.gap.coil is None and before is not None:
+                self._coils.tear(before.coil, header.coil)
+            self._book_missed(arrival.gap)
+        origin = Origin(self._camera, header.stream, header.coil, header.t_ns, place)
+        return Passage(origin, arrival, now_ns)
+
+    def inspected(
+        self, regions: Sequence[Region], passage: Passage
+    ) -> tuple[tuple[FrameDefect, Region], ...]:
+        """Book a frame as inspected and follow its defects.
+
+        Returns:
+            The frame's parts of defects, each with its pixels.
+        """
+        origin, arrival = passage.origin, passage.arrival
+        tracked = self._tracker.advance(regions, origin)
+        self._tell_ended(tracked.ended)
+        self._tell_long()
+        self._news.lines_inspected += arrival.fresh_lines
+        self._coils.book_lines(origin.coil, inspected=arrival.fresh_lines)
+        self._coils.extend(origin.coil, origin.place.end_mm)
+        told = self._book.book_inspected(undecided_from=self._tracker.first_undecided_line)
+        self._tell_missed(told)
+        return tuple((_frame_defect(d, r, origin.place), r) for d, r in tracked.parts)
+
+    def missed(self, reason: NotInspectedReason, passage: Passage) -> None:
+        """Book a frame as not inspected."""
+        origin, arrival = passage.origin, passage.arrival
+        place = origin.place
+        first = place.end_line - arrival.fresh_lines
+        self._end_defects()
+        self._coils.extend(origin.coil, place.end_mm)
+        self._book_missed(
+            Stretch(
+                stream=origin.stream,
+                coil=origin.coil,
+                reason=reason,
+                from_line=first,
+                to_line=place.end_line,
+                lines=arrival.fresh_lines,
+                from_mm=place.row_mm(first - place.top_line),
+                to_mm=place.end_mm,
+                since_ns=passage.now_ns,
+            )
+        )
+
+    def tick(self, now_ns: int, *, quiet_for_ns: int) -> None:
+        """Tell of a stretch that has been growing for so long without a frame to end it."""
+        self._tell_missed(self._book.close(older_than_ns=now_ns - quiet_for_ns))
+
+    def close(self) -> None:
+        """End what is open: no more frames will come."""
+        self._end_defects()
+        self._tell_missed(self._book.close())
+
+    def _retract_undecided(self) -> None:
+        """After a crash, rows with an undecided defect are booked anew: take them off the coil."""
+        saved, self._saved = self._saved, None
+        if saved is not None:
+            undecided = saved.next_line - saved.settled_line
+            self._coils.book_lines(saved.coil, inspected=-undecided)
+
+    def _book_missed(self, stretch: Stretch) -> None:
+        self._news.lines_not_inspected[stretch.reason] += stretch.lines
+        self._coils.book_lines(stretch.coil, not_inspected=stretch.lines)
+        self._tell_missed(self._book.book_not_inspected(stretch))
+
+    def _tell_missed(self, stretches: Sequence[Stretch]) -> None:
+        self._news.bodies += [
+            CoverageEvent(
+                camera=self._camera,
+                stream=stretch.stream,
+                coil=stretch.coil,
+                reason=stretch.reason,
+                from_line=stretch.from_line,
+                to_line=stretch.to_line,
+                lines=stretch.lines,
+                from_mm=stretch.from_mm,
+                to_mm=stretch.to_mm,
+            )
+            for stretch in stretches
+        ]
+
+    def _end_defects(self) -> None:
+        self._tell_ended(self._tracker.end_all())
+
+    def _tell_ended(self, defects: Sequence[TrackedDefect]) -> None:
+        for defect in defects:
+            self._news.bodies.append(self._event(defect, is_open=False))
+            self._news.defects.append(defect.defect_class)
+            self._coils.book_defect(defect.origin.coil, defect.defect_class)
+
+    def _tell_long(self) -> None:
+        for defect in self._tracker.open_defects:
+            if defect.announced or not defect.is_large_enough or not _is_long(defect):
+                continue
+            announced = self._tracker.mark_announced(defect.id)
+            self._news.bodies.append(self._event(announced, is_open=True))
+
+    def _event(self, defect: TrackedDefect, *, is_open: bool) -> DefectEvent:
+        origin = defect.origin
+        scale = origin.place.scale
+        along = None if scale is None else scale.mm_per_px_along
+        across = None if scale is None else scale.mm_per_px_across
+        width_px = defect.right_px - defect.left_px
+        return DefectEvent(
+            defect_id=defect.id,
+            open=is_open,
+            camera=origin.camera,
+            stream=origin.stream,
+            coil=origin.coil,
+            class_id=defect.defect_class.id,
+            class_name=defect.defect_class.name,
+            severity=Severity(defect.defect_class.severity),
+            score=min(defect.score, 1.0),
+            first_line=defect.first_line,
+            last_line=defect.end_line - 1,
+            left_px=defect.left_px,
+            width_px=width_px,
+            area_px=defect.area_px,
+            captured_at=iso_utc(origin.t_ns),
+            position_mm=origin.place.row_mm(defect.first_line - origin.place.top_line),
+            across_mm=origin.place.column_mm(defect.left_px),
+            length_mm=_times(defect.lines, along),
+            width_mm=_times(width_px, across),
+            area_mm2=_times(_times(defect.area_px, along), across),
+            bundle=self._bundle,
+        )
+
+
+def _times(value: float | None, factor: float | None) -> float | None:
+    return None if value is None or factor is None else value * factor
+
+
+def _is_long(defect: TrackedDefect) -> bool:
+    scale = defect.origin.place.scale
+    if scale is None:
+        return defect.lines >= OPEN_DEFECT_TOLD_AFTER_LINES
+    return defect.lines * scale.mm_per_px_along >= OPEN_DEFECT_TOLD_AFTER_MM
+
+
+def _frame_defect(defect: TrackedDefect, region: Region, place: Place) -> FrameDefect:
+    x, y, w, h = region.bbox_xywh
+    along = None if place.scale is None else place.scale.mm_per_px_along
+    across = None if place.scale is None else place.scale.mm_per_px_across
+    return FrameDefect(
+        id=defect.id,
+        class_id=region.defect_class.id,
+        class_name=region.defect_class.name,
+        score=round(region.score, 4),
+        severity=region.defect_class.severity,
+        area_px=region.area_px,
+        bbox_xywh=region.bbox_xywh,
+        position_mm=place.row_mm(y),
+        across_mm=place.column_mm(x),
+        length_mm=_times(h, along),
+        width_mm=_times(w, across),
+        area_mm2=_times(_times(region.area_px, along), across),
+    )
