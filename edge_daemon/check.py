@@ -1,0 +1,126 @@
+"""`edge-daemon check`: is this box ready to inspect, and if not, what has to be done?
+
+Every check answers for itself, so that one call shows all that is wrong.
+"""
+
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_daemon.config import Config, load_config, state_directory
+from edge_daemon.daemon import broker_from
+from edge_daemon.delivery.broker import Broker
+from edge_daemon.delivery.subscriber import LinkChanged, Subscriber
+from edge_daemon.engine import load_engine
+from edge_daemon.errors import ConfigurationError, EdgeDaemonError
+from edge_daemon.recordings.endpoint import bind_pull
+
+_BROKER_PATIENCE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found.
+
+    Attributes:
+        subject: what was checked.
+        ok: whether it is as it should be.
+        detail: what was found; if it isn't ok, what is wrong and the remedy.
+    """
+
+    subject: str
+    ok: bool
+    detail: str
+
+
+def check(path: Path | None) -> Iterator[Finding]:
+    """Check configuration, bundle, state folder, endpoints and broker.
+
+    Args:
+        path: the configuration file, as for `load_config`.
+    """
+    try:
+        config = load_config(path)
+    except ConfigurationError as error:
+        yield Finding("configuration", ok=False, detail=str(error))
+        return
+    yield Finding("configuration", ok=True, detail=str(path or "defaults or the installed file"))
+    yield _check_engine(config)
+    yield _check_state(config)
+    yield from (_check_endpoint(endpoint) for endpoint in config.endpoints)
+    yield _check_http(config.http.bind)
+    yield _check_broker(config)
+
+
+def _check_engine(config: Config) -> Finding:
+    section = config.bundle
+    try:
+        engine = load_engine(section.path, device=section.device, threads=section.threads)
+    except EdgeDaemonError as error:
+        return Finding("bundle", ok=False, detail=str(error))
+    detail = f"{engine.name} in {engine.bundle.directory}, gives its known answer on the CPU"
+    return Finding("bundle", ok=True, detail=detail)
+
+
+def _check_state(config: Config) -> Finding:
+    directory = state_directory(config)
+    probe = directory / ".probe"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(os.urandom(4096))
+        probe.unlink()
+    except OSError as error:
+        detail = (
+            f"{directory}: can't be written ({error.strerror}); name another folder with [state] "
+            "directory, or run this as the user of the daemon"
+        )
+        return Finding("state", ok=False, detail=detail)
+    return Finding("state", ok=True, detail=f"{directory} can be written")
+
+
+def _check_endpoint(endpoint: str) -> Finding:
+    try:
+        with bind_pull(endpoint, max_part_bytes=1):
+            pass
+    except EdgeDaemonError as error:
+        return Finding("cameras", ok=False, detail=str(error))
+    return Finding("cameras", ok=True, detail=f"{endpoint} is free")
+
+
+def _check_http(bind: str) -> Finding:
+    host, _, port = bind.rpartition(":")
+    family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host.strip("[]"), int(port)))
+        except OSError as error:
+            detail = f"[http] bind: {bind}: {error.strerror}; stop what listens there or change it"
+            return Finding("http", ok=False, detail=detail)
+    return Finding("http", ok=True, detail=f"{bind} is free")
+
+
+def _check_broker(config: Config) -> Finding:
+    try:
+        broker = broker_from(config.mqtt)
+    except ConfigurationError as error:
+        return Finding("broker", ok=False, detail=str(error))
+    if broker is None:
+        detail = "none configured ([mqtt] url): alerts are kept on disk and shown, not sent"
+        return Finding("broker", ok=True, detail=detail)
+    trouble = _probe(broker)
+    if trouble is not None:
+        detail = f"{broker.host}:{broker.port}: {trouble}; alerts would be kept until it is there"
+        return Finding("broker", ok=False, detail=detail)
+    return Finding("broker", ok=True, detail=f"{broker.host}:{broker.port} accepts us")
+
+
+def _probe(broker: Broker) -> str | None:
+    """Connect as a subscriber of our topics; returns what is wrong, or None."""
+    with Subscriber(broker) as subscriber:
+        for event in subscriber.events(idle_s=_BROKER_PATIENCE_S):
+            if isinstance(event, LinkChanged):
+                return None if event.connected else event.detail
+    return f"no answer within {_BROKER_PATIENCE_S:g} s"

@@ -1,0 +1,156 @@
+"""The verbs and their options; what a verb does stands in the module that it calls."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_daemon.errors import EXIT_CONFIGURATION, EXIT_FAILED
+
+app = typer.Typer(
+    name="edge-daemon",
+    help="Line-side inspection of steel strip: frames in, defects on the coil, alerts in SCADA.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", help="TOML file; default /etc/edge-daemon/config.toml if it exists."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="For scripts: JSON instead of a table.")]
+
+
+@app.callback()
+def edge_daemon() -> None:
+    """Inspect steel strip beside the line: frames in, defects on the coil, alerts in SCADA."""
+
+
+@app.command()
+def run(config: ConfigOption = None) -> None:
+    """Run the daemon."""
+    from edge_daemon.clock import SystemClock
+    from edge_daemon.config import load_config
+    from edge_daemon.daemon import Daemon
+
+    log_to_stderr()
+    raise typer.Exit(Daemon(load_config(config), SystemClock(), environ=os.environ).run())
+
+
+@app.command()
+def replay(
+    sources: Annotated[
+        list[Path], typer.Argument(help="Folders of images, images, recordings (.mcap).")
+    ],
+    config: ConfigOption = None,
+    *,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Folder of the network; default the shipped one.")
+    ] = None,
+    speed: Annotated[
+        str, typer.Option(help="Factor of the recorded pace (2 is twice as fast), or max.")
+    ] = "max",
+    jsonl: Annotated[
+        Path | None, typer.Option(help="One object per frame; - is standard output.")
+    ] = None,
+    submission: Annotated[
+        Path | None, typer.Option(help="Kaggle's ImageId,ClassId,EncodedPixels.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Folder for an HTML report that opens without a server.")
+    ] = None,
+    mqtt: Annotated[
+        str | None, typer.Option(help="Broker to tell, mqtt://HOST:PORT; default nobody.")
+    ] = None,
+    camera: Annotated[str, typer.Option(help="Camera id that images get.")] = "replay",
+    *,
+    continuous: Annotated[
+        bool, typer.Option("--continuous", help="The images of a folder follow each other.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Put recorded streams or images through the same code."""
+    from edge_daemon.cli.replaying import parse_speed, replay_and_print
+    from edge_daemon.config import load_config
+    from edge_daemon.replay.session import ReplayRequest
+
+    request = ReplayRequest(
+        tuple(sources),
+        bundle=bundle,
+        speed=parse_speed(speed),
+        jsonl=jsonl,
+        submission=submission,
+        report=report,
+        mqtt=mqtt,
+        camera=camera,
+        continuous=continuous,
+    )
+    replay_and_print(request, load_config(config), as_json=as_json)
+
+
+@app.command()
+def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
+    """Say what is wrong with configuration, bundle, devices or broker, and the remedy."""
+    import json
+    from dataclasses import asdict
+
+    from rich.console import Console
+    from rich.text import Text
+
+    from edge_daemon.check import check as run_checks
+
+    console = Console(highlight=False)
+    findings = []
+    for finding in run_checks(config):
+        findings.append(finding)
+        if not as_json:
+            mark = Text("ok   ", "green") if finding.ok else Text("FAULT", "bold red")
+            console.print(
+                mark, f"{finding.subject}: {finding.detail}", soft_wrap=True, markup=False
+            )
+    if as_json:
+        sys.stdout.write(json.dumps([asdict(finding) for finding in findings], indent=2) + "\n")
+    if not findings[0].ok:
+        raise typer.Exit(EXIT_CONFIGURATION)
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command()
+def watch(
+    mqtt: Annotated[
+        str | None, typer.Option(help="Broker, mqtt://HOST:PORT; default the configured one.")
+    ] = None,
+    config: ConfigOption = None,
+    root: Annotated[
+        str | None, typer.Option(help="First levels of the topics; default the configured ones.")
+    ] = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Follow the topics, readable."""
+    import contextlib
+
+    from edge_daemon.config import load_config
+    from edge_daemon.daemon import broker_from
+    from edge_daemon.watch import watch as follow
+
+    section = load_config(config).mqtt
+    asked = {"url": mqtt or section.url or "mqtt://127.0.0.1:1883", "root": root or section.root}
+    broker = broker_from(section.model_copy(update=asked))
+    if broker is not None:
+        with contextlib.suppress(KeyboardInterrupt):
+            follow(broker, out=sys.stdout, as_json=as_json)
+
+
+def log_to_stderr() -> None:
+    """Log as systemd's journal likes it: it stamps the time itself, a terminal doesn't."""
+    stamp = "" if "JOURNAL_STREAM" in os.environ else "%(asctime)s "
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format=stamp + "%(levelname)s %(name)s: %(message)s"
+    )

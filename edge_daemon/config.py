@@ -1,0 +1,265 @@
+"""The daemon's configuration: one TOML file, overridden by `EDGE_DAEMON_<SECTION>_<KEY>`.
+
+Every default is safe and works: with no file at all the daemon runs on the CPU with the shipped
+bundle and listens on loopback. Unknown keys are refused; what is wrong is said with its line.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from edge_daemon.core.placement import Scale
+from edge_daemon.core.wire import CAMERA_ID_PATTERN
+from edge_daemon.errors import ConfigurationError
+
+DEFAULT_PATH = Path("/etc/edge-daemon/config.toml")
+ENVIRONMENT_PREFIX = "EDGE_DAEMON_"
+
+_ENDPOINT = re.compile(r"(tcp://(\*|\[[0-9A-Fa-f:]+\]|[^\s:/]+):(\d{1,5}|\*))|(ipc://\S+)")
+_HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:]+\]|[^\s:/]+):(\d{1,5})")
+_TOPIC_ROOT = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*")
+
+
+def _endpoint(text: str) -> str:
+    if not _ENDPOINT.fullmatch(text):
+        raise ValueError("has to be tcp://ADDRESS:PORT or ipc://PATH")
+    return text
+
+
+def _host_port(text: str) -> str:
+    if not _HOST_PORT.fullmatch(text):
+        raise ValueError("has to be ADDRESS:PORT, for instance 127.0.0.1:9108")
+    return text
+
+
+def _topic_root(text: str) -> str:
+    if not _TOPIC_ROOT.fullmatch(text):
+        raise ValueError("has to be topic levels of A-Z a-z 0-9 _ - with single slashes between")
+    return text
+
+
+def _mqtt_url(text: str) -> str:
+    if not re.fullmatch(r"mqtts?://([^@/\s]+@)?(\[[0-9A-Fa-f:]+\]|[^\s:/@]+)(:\d{1,5})?/?", text):
+        raise ValueError("has to be mqtt://HOST:PORT or mqtts://HOST:PORT")
+    if re.match(r"mqtts?://[^@/]*:[^@/]*@", text):
+        raise ValueError("must not hold a password; put that into a file and name password_file")
+    return text
+
+
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    """A section of the file; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class IngestSection(Section):
+    """`[ingest]`: where cameras connect, and how much may wait."""
+
+    bind: Endpoint = "tcp://127.0.0.1:5555"
+    queue_frames: Annotated[int, Field(ge=1, le=1000)] = 8
+    max_age_s: Positive = 5.0
+    max_payload_mib: Annotated[int, Field(ge=1, le=1024)] = 256
+
+
+class CameraSection(Section):
+    """`[[camera]]`: one camera and its scale."""
+
+    id: Annotated[str, Field(pattern=CAMERA_ID_PATTERN.replace(r"\Z", "$"))]
+    mm_per_px_along: Positive
+    mm_per_px_across: Positive
+    across_offset_mm: Annotated[float, Field(allow_inf_nan=False)] = 0.0
+    bind: Endpoint | None = None
+
+    @property
+    def scale(self) -> Scale:
+        """The camera's scale."""
+        return Scale(self.mm_per_px_along, self.mm_per_px_across, self.across_offset_mm)
+
+
+class BundleSection(Section):
+    """`[bundle]`: the network."""
+
+    path: Path | None = None
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: Annotated[int, Field(ge=0, le=256)] = 0
+    known_answer_every_s: Positive = 60.0
+
+
+class MqttSection(Section):
+    """`[mqtt]`: the plant's broker; without a url alerts are kept and shown, not sent."""
+
+    url: Annotated[str, AfterValidator(_mqtt_url)] | None = None
+    root: Annotated[str, AfterValidator(_topic_root)] = "edge/line-1"
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+
+
+class HttpSection(Section):
+    """`[http]`: metrics and health."""
+
+    bind: Annotated[str, AfterValidator(_host_port)] = "127.0.0.1:9108"
+
+
+class AlarmsSection(Section):
+    """`[alarms]`: what rings in the control room."""
+
+    camera_silent_s: Positive = 30.0
+
+
+class StateSection(Section):
+    """`[state]`: what has to outlive the process."""
+
+    directory: Path | None = None
+
+
+class Config(Section):
+    """The whole file."""
+
+    ingest: IngestSection = IngestSection()
+    camera: tuple[CameraSection, ...] = ()
+    bundle: BundleSection = BundleSection()
+    mqtt: MqttSection = MqttSection()
+    http: HttpSection = HttpSection()
+    alarms: AlarmsSection = AlarmsSection()
+    state: StateSection = StateSection()
+
+    @property
+    def scales(self) -> dict[str, Scale]:
+        """Scale by camera id."""
+        return {camera.id: camera.scale for camera in self.camera}
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """Every endpoint that cameras connect to, each once."""
+        own = [camera.bind for camera in self.camera if camera.bind is not None]
+        return tuple(dict.fromkeys([self.ingest.bind, *own]))
+
+
+def load_config(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
+    """Read the configuration.
+
+    Args:
+        path: the file; None takes `/etc/edge-daemon/config.toml` if it exists, else the defaults.
+        environ: where overrides are looked for; the process's own by default.
+
+    Raises:
+        ConfigurationError: the file can't be read, is no TOML, or breaks a rule; the message names
+            every line that is wrong and what was expected there.
+    """
+    environ = os.environ if environ is None else environ
+    if path is None and not DEFAULT_PATH.exists():
+        return _validate({}, "", "built-in defaults", environ)
+    chosen = DEFAULT_PATH if path is None else path
+    try:
+        text = chosen.read_text(encoding="utf-8")
+        content = tomllib.loads(text)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{chosen}: can't be read ({error.strerror}); name an existing file with --config"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{chosen}: has to be UTF-8 text") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{chosen}: is no valid TOML: {error}") from error
+    return _validate(content, text, str(chosen), environ)
+
+
+def state_directory(config: Config, environ: Mapping[str, str] | None = None) -> Path:
+    """Where state lives: as configured, else systemd's $STATE_DIRECTORY, else the user's own."""
+    environ = os.environ if environ is None else environ
+    if config.state.directory is not None:
+        return config.state.directory
+    if environ.get("STATE_DIRECTORY"):
+        return Path(environ["STATE_DIRECTORY"].split(":")[0])
+    base = environ.get("XDG_STATE_HOME") or Path(environ.get("HOME", "/")) / ".local" / "state"
+    return Path(base) / "edge-daemon"
+
+
+def _validate(content: dict[str, Any], text: str, name: str, environ: Mapping[str, str]) -> Config:
+    overridden = _override(content, environ)
+    try:
+        config = Config.model_validate(content)
+    except ValidationError as error:
+        faults = [_describe(fault, text, name, overridden) for fault in error.errors()]
+        raise ConfigurationError("\n".join(faults)) from error
+    ids = [camera.id for camera in config.camera]
+    twice = sorted({one for one in ids if ids.count(one) > 1})
+    if twice:
+        raise ConfigurationError(
+            f"{name}: camera.id: {', '.join(twice)} is there twice; each camera needs its own id"
+        )
+    return config
+
+
+def _override(content: dict[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
+    """Put `EDGE_DAEMON_MQTT_URL` and the like into the content; returns variable by path."""
+    overridden = {}
+    sections = {k: f.annotation for k, f in Config.model_fields.items() if k != "camera"}
+    for section, model in sections.items():
+        for key in getattr(model, "model_fields", {}):
+            variable = f"{ENVIRONMENT_PREFIX}{section}_{key}".upper()
+            if variable in environ and isinstance(content.setdefault(section, {}), dict):
+                content[section][key] = environ[variable]
+                overridden[f"{section}.{key}"] = variable
+    return overridden
+
+
+def _describe(fault: Any, text: str, name: str, overridden: Mapping[str, str]) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+    path = [str(part) for part in fault["loc"]]
+    dotted = ".".join(path)
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        known = ", ".join(_known_keys(path[:-1]))
+        message = f"unknown key; known here: {known}"
+    elif fault["type"] != "missing":
+        message = f"{message}, got {fault['input']!r}"
+    if dotted in overridden:
+        return f"environment {overridden[dotted]}: {dotted}: {message}"
+    line = _line_of(fault["loc"], text)
+    where = f"{name}, line {line}" if line else name
+    return f"{where}: {dotted}: {message}"
+
+
+def _known_keys(path: list[str]) -> list[str]:
+    model: Any = Config
+    for part in path:
+        if part == "camera":
+            model = CameraSection
+        elif not part.isdigit():
+            model = model.model_fields[part].annotation
+    return list(model.model_fields)
+
+
+def _line_of(path: tuple[str | int, ...], text: str) -> int | None:
+    """Line of a key (or of its section) in the TOML text, by its headers and assignments."""
+    section, index, key = str(path[0]), -1, None
+    if len(path) > 1:
+        index = path[1] if isinstance(path[1], int) else -1
+        key = path[-1] if isinstance(path[-1], str) else None
+    found = None
+    current, seen = "", -1
+    for number, line in enumerate(text.splitlines(), start=1):
+        header = re.match(r"\s*\[\[?\s*([A-Za-z0-9_.-]+)\s*\]\]?", line)
+        if header:
+            current = header[1]
+            seen += current == section
+        assignment = re.match(r"\s*([A-Za-z0-9_-]+)\s*=", line)
+        if (header and current == section and seen >= index) or (
+            not current and assignment and assignment[1] == section
+        ):
+            found = found or number
+        inside = current == section and (index < 0 or seen == index)
+        if inside and assignment and assignment[1] == key:
+            return number
+    return found

@@ -1,0 +1,270 @@
+"""The daemon's life: start up, watch over its threads, shut down.
+
+    cameras -> receiver -> queue -> inspector -> courier -> outbox -> broker
+
+Every arrow is a bounded queue, every name a thread with one owner. The main thread only feeds the
+watchdog and waits for a signal or for a thread that failed.
+"""
+
+import logging
+import queue
+import signal
+import sqlite3
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
+from types import FrameType
+
+from edge_daemon.clock import Clock
+from edge_daemon.config import Config, MqttSection, state_directory
+from edge_daemon.core.alarm_panel import AlarmPanel
+from edge_daemon.core.messages import HealthReport, StatusReport, iso_utc
+from edge_daemon.delivery.broker import Broker
+from edge_daemon.delivery.courier import Booking, Courier
+from edge_daemon.engine import Engine, load_engine
+from edge_daemon.errors import EXIT_ENGINE, EXIT_FAILED, EngineError, StoreError
+from edge_daemon.ingest.receiver import Receiver
+from edge_daemon.inspection import InspectionWorker, KnownAnswerSchedule, Totals
+from edge_daemon.pipeline import Facts, Inspector, Message
+from edge_daemon.telemetry.delivery import DeliveryMetrics
+from edge_daemon.telemetry.health import Condition, Health, Heart
+from edge_daemon.telemetry.metrics import Metrics
+from edge_daemon.telemetry.notify import Notifier, feed_watchdog, watchdog_interval_s
+from edge_daemon.telemetry.web import WebServer
+
+_LOG = logging.getLogger(__name__)
+_STALL_AFTER_S = 10.0
+_TURN_S = 0.5
+_SUBMIT_S = 0.5
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Daemon:
+    """One run of the daemon, from a checked configuration to its exit code.
+
+    Args:
+        config: as `load_config` gave it.
+        clock: the machine's clocks.
+        environ: where systemd leaves its sockets and folders.
+    """
+
+    def __init__(self, config: Config, clock: Clock, *, environ: Mapping[str, str]) -> None:
+        self._config = config
+        self._clock = clock
+        self._environ = environ
+        self._metrics = Metrics(config.scales)
+        self._delivery = DeliveryMetrics(self._metrics)
+        self._totals = Totals()
+        self._health = Health(clock)
+        self._notifier = Notifier.from_environment(environ)
+        self._stop = threading.Event()
+        self._started_ns = clock.now_ns()
+
+    def run(self) -> int:
+        """Serve until a signal comes or a thread fails; returns the exit code.
+
+        Raises:
+            ConfigurationError: something in the configuration can't be used.
+            StoreError: the state folder can't be used.
+            EngineError: the network doesn't give the known answer.
+        """
+        with _signals_set(self._stop), ExitStack() as exits:
+            engine = self._start_engine()
+            courier = exits.enter_context(self._courier(engine))
+            exits.enter_context(
+                WebServer(self._config.http.bind, self._metrics, health=self._health)
+            )
+            inbox: queue.Queue[Message] = queue.Queue(self._config.ingest.queue_frames)
+            worker = exits.enter_context(self._worker(engine, courier, inbox))
+            receiver = exits.enter_context(self._receiver(inbox))
+            self._notifier.ready()
+            _LOG.info(
+                "inspecting with %s; frames on %s, metrics on http://%s/metrics",
+                engine.name,
+                ", ".join(receiver.addresses),
+                self._config.http.bind,
+            )
+            code = self._watch(worker, receiver, courier)
+            self._notifier.stopping()
+            _LOG.info("stopping: what waits is inspected, what is told is delivered or kept")
+        return code
+
+    def _start_engine(self) -> Engine:
+        self._notifier.status("loading the bundle")
+        section = self._config.bundle
+        engine = load_engine(section.path, device=section.device, threads=section.threads)
+        self._metrics.known_answer_timestamp_seconds.set(self._clock.now_ns() / 1e9)
+        self._metrics.set_build(
+            version=version("edge-daemon"),
+            bundle=engine.name,
+            sqlite=sqlite3.sqlite_version,
+            onnxruntime=version("onnxruntime"),
+        )
+        return engine
+
+    def _courier(self, engine: Engine) -> Courier:
+        directory = state_directory(self._config, self._environ)
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"{directory}: can't be made ({error.strerror}); name a folder that the daemon may "
+                "write to with [state] directory"
+            ) from error
+        broker = broker_from(self._config.mqtt)
+        status = StatusReport(
+            online=True,
+            state="running",
+            version=version("edge-daemon"),
+            bundle=engine.name,
+            started_at=iso_utc(self._started_ns),
+        )
+        return Courier(
+            directory / "outbox.sqlite3",
+            status,
+            health=self._report_health,
+            broker=broker,
+            clock=self._clock,
+            observer=self._delivery,
+            on_announced=_show if broker is None else _keep_quiet,
+            beat=self._health.worker("courier", _STALL_AFTER_S).beat,
+        )
+
+    def _worker(
+        self, engine: Engine, courier: Courier, inbox: "queue.Queue[Message]"
+    ) -> InspectionWorker:
+        heart = self._health.worker("inspector", _STALL_AFTER_S)
+        stage_seconds = self._metrics.stage_seconds
+        inspector = Inspector(
+            engine.segmenter,
+            engine.bundle.classes,
+            bundle=engine.name,
+            scales=self._config.scales,
+            only_known=bool(self._config.camera),
+            saved=courier.initial_state,
+            stage=lambda name: stage_seconds.labels(name).time(),
+        )
+        schedule = KnownAnswerSchedule(
+            engine.known_answer,
+            engine.segmenter,
+            every_ns=int(self._config.bundle.known_answer_every_s * 1e9),
+        )
+        panel = AlarmPanel(
+            self._config.scales,
+            silent_after_ns=int(self._config.alarms.camera_silent_s * 1e9),
+            started_ns=self._clock.monotonic_ns(),
+        )
+        return InspectionWorker(
+            inspector,
+            inbox,
+            book=lambda facts: _book(courier, facts, heart),
+            known_answer=schedule,
+            panel=panel,
+            metrics=self._metrics,
+            totals=self._totals,
+            clock=self._clock,
+            beat=heart.beat,
+            max_age_s=self._config.ingest.max_age_s,
+        )
+
+    def _receiver(self, inbox: "queue.Queue[Message]") -> Receiver:
+        return Receiver(
+            self._config.endpoints,
+            inbox,
+            clock=self._clock,
+            beat=self._health.worker("receiver", _STALL_AFTER_S).beat,
+            max_payload_bytes=self._config.ingest.max_payload_mib * 2**20,
+        )
+
+    def _watch(self, worker: InspectionWorker, receiver: Receiver, courier: Courier) -> int:
+        """Feed the watchdog until a signal comes or a thread has failed; returns the exit code."""
+        interval_s = watchdog_interval_s(self._environ)
+        turn_s = _TURN_S if interval_s is None else min(_TURN_S, interval_s)
+        engine, outbox = self._health.condition("engine"), self._health.condition("outbox")
+        engine.ok()
+        while not self._stop.wait(turn_s):
+            _judge(outbox, courier.degraded)
+            report = feed_watchdog(self._notifier, self._health)
+            if not report.ok:
+                _LOG.error("stalled: %s", report.reasons)
+            for failure in (worker.failure, receiver.failure):
+                if failure is not None:
+                    engine.not_ok(str(failure))
+                    _LOG.critical("leaving: %s", failure, exc_info=failure)
+                    return EXIT_ENGINE if isinstance(failure, EngineError) else EXIT_FAILED
+            if not courier.alive:
+                _LOG.critical("leaving: the courier's thread has ended")
+                return EXIT_FAILED
+        return 0
+
+    def _report_health(self) -> HealthReport:
+        """Counters since the start, for the health topic."""
+        totals = self._totals
+        return HealthReport(
+            uptime_s=max(self._clock.now_ns() - self._started_ns, 0) / 1e9,
+            frames_received=totals.frames_received,
+            frames_rejected=totals.frames_rejected,
+            lines_inspected=totals.lines_inspected,
+            lines_not_inspected=totals.lines_not_inspected,
+            outbox_depth=self._delivery.depth,
+            cameras=totals.cameras,
+            inspecting=self._health.ready().ok,
+        )
+
+
+def broker_from(section: MqttSection) -> Broker | None:
+    """The broker that a configuration names.
+
+    Raises:
+        ConfigurationError: its settings don't go together.
+    """
+    if section.url is None:
+        return None
+    return Broker.from_url(
+        section.url,
+        section.root,
+        password_file=section.password_file,
+        ca_file=section.ca_file,
+        cert_file=section.certificate_file,
+        key_file=section.key_file,
+    )
+
+
+def _book(courier: Courier, facts: Facts, heart: Heart) -> None:
+    booking = Booking(facts.announcements, facts.state)
+    while not courier.submit(booking, timeout_s=_SUBMIT_S):
+        heart.beat()
+
+
+def _judge(condition: Condition, complaint: str | None) -> None:
+    if complaint is None:
+        condition.ok()
+    else:
+        condition.not_ok(complaint)
+
+
+def _show(topic: str, payload: bytes) -> None:
+    """Without a broker, what would be told is shown."""
+    sys.stdout.write(f"{topic} {payload.decode()}\n")
+    sys.stdout.flush()
+
+
+def _keep_quiet(_topic: str, _payload: bytes) -> None:
+    """With a broker, whoever subscribes sees it there."""
+
+
+@contextmanager
+def _signals_set(stop: threading.Event) -> Iterator[None]:
+    """Turn SIGTERM and SIGINT into an event; the handlers from before are put back."""
+
+    def note(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, note) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,232 @@
+"""The thread that inspects: takes messages from the queue, hands facts to the courier."""
+
+import logging
+import queue
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from edge_daemon.clock import Clock
+from edge_daemon.core.alarm_panel import AlarmPanel
+from edge_daemon.core.messages import Announcement
+from edge_daemon.errors import FrameError
+from edge_daemon.inference.known_answer import KnownAnswerTest
+from edge_daemon.inference.segmenter import Segmenter
+from edge_daemon.pipeline import Facts, Inspector, Message, Outcome
+from edge_daemon.telemetry.metrics import Metrics
+
+_LOG = logging.getLogger(__name__)
+_WAIT_S = 0.2
+_JOIN_S = 15.0
+_QUIET_FOR_NS = 1_000_000_000
+_OBSERVE_EVERY_NS = 500_000_000
+_COMPLAIN_EVERY_NS = 1_000_000_000
+
+
+class Booking(Protocol):
+    """Takes facts to be made durable and told."""
+
+    def __call__(self, facts: Facts, /) -> None:
+        """Hand over; may block while the disk is slow, and beats the heart meanwhile."""
+        ...
+
+
+class Complaints:
+    """Logs refused frames, at most once a second per reason and camera."""
+
+    def __init__(self) -> None:
+        self._last_ns: dict[tuple[str, str], int] = {}
+        self._swallowed: Counter[tuple[str, str]] = Counter()
+
+    def complain(self, camera: str, error: FrameError, *, monotonic_ns: int) -> None:
+        """Log it now, or count it for the next line."""
+        key = (camera, error.reason.value)
+        last_ns = self._last_ns.get(key)
+        if last_ns is not None and monotonic_ns - last_ns < _COMPLAIN_EVERY_NS:
+            self._swallowed[key] += 1
+            return
+        self._last_ns[key] = monotonic_ns
+        more = self._swallowed.pop(key, 0)
+        also = f" (and {more} more of the kind)" if more else ""
+        _LOG.warning("camera %s: frame refused: %s%s", camera, error, also)
+
+
+@dataclass(slots=True)
+class Totals:
+    """Counters since the start, for the health topic; written by the inspector's thread alone."""
+
+    frames_received: int = 0
+    frames_rejected: int = 0
+    lines_inspected: int = 0
+    lines_not_inspected: int = 0
+    cameras: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAnswerSchedule:
+    """The known answer and how often it is asked for."""
+
+    test: KnownAnswerTest
+    segmenter: Segmenter
+    every_ns: int
+
+
+class InspectionWorker:
+    """Owns the inspector and its thread.
+
+    Args:
+        inspector: the way of a frame.
+        inbox: messages from the receiver.
+        book: makes facts durable and tells them.
+        known_answer: what the engine must still know.
+        panel: the alarms.
+        metrics: where it counts, for Prometheus.
+        totals: where it counts, for the health topic.
+        clock: for ages and latencies.
+        beat: called at every turn.
+        max_age_s: a message that has waited longer is booked as stale instead of inspected.
+    """
+
+    def __init__(
+        self,
+        inspector: Inspector,
+        inbox: "queue.Queue[Message]",
+        *,
+        book: Booking,
+        known_answer: KnownAnswerSchedule,
+        panel: AlarmPanel,
+        metrics: Metrics,
+        totals: Totals,
+        clock: Clock,
+        beat: Callable[[], None],
+        max_age_s: float,
+    ) -> None:
+        self._inspector = inspector
+        self._inbox = inbox
+        self._book = book
+        self._known_answer = known_answer
+        self._panel = panel
+        self._metrics = metrics
+        self._totals = totals
+        self._clock = clock
+        self._beat = beat
+        self._max_age_ns = int(max_age_s * 1e9)
+        self._complaints = Complaints()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="inspector", daemon=True)
+        self._asked_ns = 0
+        self._observed_ns = 0
+        self.failure: BaseException | None = None
+
+    def __enter__(self) -> Self:
+        """Start inspecting."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Inspect what still waits in the queue, then stop."""
+        self._stopping.set()
+        self._thread.join(_JOIN_S)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the thread is gone, for good or for bad."""
+        return not self._thread.is_alive()
+
+    def _work(self) -> None:
+        try:
+            self._book(self._inspector.start())
+            self._asked_ns = self._clock.monotonic_ns()
+            while self._turn():
+                self._beat()
+        except Exception as failure:  # noqa: BLE001 - a thread's outermost frame: main reports it
+            self.failure = failure
+
+    def _turn(self) -> bool:
+        """One message, or a short wait for one; False when there is nothing left to do."""
+        try:
+            message = self._inbox.get(timeout=_WAIT_S)
+        except queue.Empty:
+            message = None
+        if message is not None:
+            self._inspect(message)
+        self._metrics.queue_depth.labels("frames").set(self._inbox.qsize())
+        self._observe()
+        self._ask_known_answer()
+        return message is not None or not self._stopping.is_set()
+
+    def _inspect(self, message: Message) -> None:
+        arrived_ns = message.arrived_monotonic_ns or 0
+        age_ns = self._clock.monotonic_ns() - arrived_ns
+        outcome = self._inspector.inspect(message, stale=age_ns > self._max_age_ns)
+        self._metrics.frame_latency_seconds.observe((self._clock.monotonic_ns() - arrived_ns) / 1e9)
+        self._count(outcome, received_ns=message.received_ns)
+        self._tell(outcome.facts)
+        if outcome.fault is not None:
+            raise outcome.fault
+
+    def _count(self, outcome: Outcome, *, received_ns: int) -> None:
+        camera = outcome.record.camera or "unknown"
+        metrics, now_ns = self._metrics, self._clock.monotonic_ns()
+        metrics.frames_received.labels(camera).inc()
+        self._totals.frames_received += 1
+        self._totals.frames_rejected += outcome.rejected is not None
+        self._totals.cameras = len(self._inspector.cameras)
+        metrics.last_frame_timestamp_seconds.labels(camera).set(received_ns / 1e9)
+        if outcome.rejected is not None:
+            metrics.frames_rejected.labels(camera, outcome.rejected.reason.value).inc()
+            self._complaints.complain(camera, outcome.rejected, monotonic_ns=now_ns)
+        if outcome.facts.camera is not None:
+            self._panel.note_frame(outcome.facts.camera, monotonic_ns=now_ns)
+
+    def _tell(self, facts: Facts) -> None:
+        metrics, news = self._metrics, facts.news
+        self._totals.lines_inspected += news.lines_inspected
+        self._totals.lines_not_inspected += news.lines_not_inspected.total()
+        if facts.camera is not None:
+            metrics.frames_lost.labels(facts.camera).inc(news.frames_lost)
+            metrics.lines_inspected.labels(facts.camera).inc(news.lines_inspected)
+            for reason, lines in news.lines_not_inspected.items():
+                metrics.lines_not_inspected.labels(facts.camera, reason.value).inc(lines)
+            for defect_class in news.defects:
+                metrics.defects.labels(facts.camera, defect_class.name).inc()
+        bodies = [announcement.body for announcement in facts.announcements]
+        self._panel.note_facts(bodies, monotonic_ns=self._clock.monotonic_ns())
+        if facts.announcements or facts.state:
+            self._book(facts)
+
+    def _observe(self) -> None:
+        """Tell of stretches that nobody ends, and of alarms."""
+        now_ns, monotonic_ns = self._clock.now_ns(), self._clock.monotonic_ns()
+        if monotonic_ns - self._observed_ns < _OBSERVE_EVERY_NS:
+            return
+        self._observed_ns = monotonic_ns
+        self._tell_all(self._inspector.tick(now_ns, quiet_for_ns=_QUIET_FOR_NS))
+        alarms = self._panel.observe(now_ns=now_ns, monotonic_ns=monotonic_ns)
+        if alarms:
+            self._book(Facts(tuple(Announcement(alarm) for alarm in alarms)))
+
+    def _tell_all(self, facts: Iterable[Facts]) -> None:
+        for each in facts:
+            self._tell(each)
+
+    def _ask_known_answer(self) -> None:
+        """Ask the live engine what it must know.
+
+        Raises:
+            EngineError: it doesn't.
+        """
+        schedule, now_ns = self._known_answer, self._clock.monotonic_ns()
+        if now_ns - self._asked_ns < schedule.every_ns:
+            return
+        self._asked_ns = now_ns
+        schedule.test.run(schedule.segmenter)
+        self._metrics.known_answer_timestamp_seconds.set(self._clock.now_ns() / 1e9)

@@ -1,0 +1,303 @@
+"""The way of a frame, from the camera's message to the verdict.
+
+    parse -> arrive -> decode -> cut -> segment -> stitch -> find defects -> follow -> book
+
+`Inspector.inspect` is that way, top to bottom. It runs on one thread, does no I/O and reads no
+clock, so a replay of the same messages gives the same outcomes as the daemon gave live.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from edge_daemon.core.coils import CoilBook, CoilState
+from edge_daemon.core.coverage import CoverageState
+from edge_daemon.core.defects import DefectClass, Region, find_regions, paint
+from edge_daemon.core.line import CameraLine, News
+from edge_daemon.core.messages import Announcement, DefectEvent, DurableBody, NotInspectedReason
+from edge_daemon.core.pixels import GreyImage, decode
+from edge_daemon.core.placement import Scale
+from edge_daemon.core.records import ClassMask, FrameDefect, FrameRecord, Verdict
+from edge_daemon.core.tiling import cut, plan_tiling, stitch
+from edge_daemon.core.wire import Frame, Part, parse
+from edge_daemon.errors import EngineError, FrameError, RejectReason
+from edge_daemon.inference.segmenter import Segmenter
+
+Stage: TypeAlias = Callable[[str], AbstractContextManager[None]]
+"""Times a stage by name."""
+
+_CAMERA, _COIL, _OPEN = "camera/", "coil/", "open/"
+_BOOKED_AS = {
+    RejectReason.PAYLOAD_SIZE: NotInspectedReason.DECODE_ERROR,
+    RejectReason.CRC32: NotInspectedReason.DECODE_ERROR,
+    RejectReason.DECODE: NotInspectedReason.DECODE_ERROR,
+    RejectReason.STALE: NotInspectedReason.STALE,
+    RejectReason.UNREADABLE: NotInspectedReason.UNREADABLE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What came in, untouched.
+
+    Attributes:
+        parts: the ZeroMQ message parts.
+        received_ns: when, ns since 1970 UTC.
+        arrived_monotonic_ns: when, on the monotonic clock; None in a replay.
+    """
+
+    parts: Sequence[Part]
+    received_ns: int
+    arrived_monotonic_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What has to be told and kept.
+
+    Attributes:
+        announcements: for the plant, in order.
+        state: documents to make durable in the same breath; None deletes one.
+        news: counts, for the metrics.
+        camera: whose frame it was, None where no camera is behind it.
+    """
+
+    announcements: tuple[Announcement, ...] = ()
+    state: Mapping[str, str | None] = field(default_factory=dict)
+    news: News = field(default_factory=News)
+    camera: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a message.
+
+    Attributes:
+        record: the verdict.
+        facts: what has to be told and kept.
+        image: the frame in grey, None where it couldn't be decoded.
+        mask: class ids per pixel, None where the frame was not inspected.
+        rejected: why the frame was refused, None where it wasn't.
+        fault: the engine's failure; the process has to leave once the facts are durable.
+    """
+
+    record: FrameRecord
+    facts: Facts = field(default_factory=Facts)
+    image: GreyImage | None = None
+    mask: ClassMask | None = None
+    rejected: FrameError | None = None
+    fault: EngineError | None = None
+
+
+class Inspector:
+    """Inspects the frames of any number of cameras, one after the other.
+
+    Args:
+        segmenter: runs the network.
+        classes: the bundle's classes, in the order of the network's planes.
+        bundle: its name and version, for the messages.
+        scales: millimetres per pixel, by camera id.
+        only_known: refuse cameras that are not in `scales`.
+        saved: documents from before a restart, as `Facts.state` gave them.
+        stage: times a stage.
+    """
+
+    def __init__(
+        self,
+        segmenter: Segmenter,
+        classes: Sequence[DefectClass],
+        *,
+        bundle: str,
+        scales: Mapping[str, Scale],
+        only_known: bool,
+        saved: Mapping[str, str],
+        stage: Stage,
+    ) -> None:
+        self._segmenter = segmenter
+        self._classes = tuple(classes)
+        self._bundle = bundle
+        self._scales = scales
+        self._only_known = only_known
+        self._saved = saved
+        self._stage = stage
+        self._coils = CoilBook(classes, _saved_coils(saved))
+        self._coils_kept = {state.coil for state in self._coils.open_coils}
+        self._lines: dict[str, CameraLine] = {}
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Cameras that have sent a frame since the start."""
+        return tuple(self._lines)
+
+    def inspect(self, message: Message, *, stale: bool = False) -> Outcome:
+        """Take one message all the way.
+
+        Args:
+            message: what came in.
+            stale: it has waited too long; book it instead of looking at it.
+        """
+        frame = None
+        try:
+            frame = self._accept(message)
+            line = self._line(frame.camera)
+            passage = line.arrive(frame.header, now_ns=message.received_ns)
+        except FrameError as error:  # its place is unknown, or has been booked before
+            return Outcome(_record(frame, None, reason=error.reason.value), rejected=error)
+        position_mm = passage.origin.place.position_mm
+        try:
+            _refuse_stale(stale=stale)
+            with self._stage("decode"):
+                image = decode(frame)
+            regions = self._find(image)
+        except (FrameError, EngineError) as error:
+            reason = _booked_as(error)
+            line.missed(reason, passage)
+            return Outcome(
+                _record(frame, position_mm, reason=reason.value),
+                self._facts(frame.camera, line, message),
+                rejected=error if isinstance(error, FrameError) else None,
+                fault=error if isinstance(error, EngineError) else None,
+            )
+        with self._stage("book"):
+            parts = line.inspected(regions, passage)
+            mask = paint([r for _, r in parts], height_px=len(image), width_px=image.shape[1])
+            record = _record(frame, position_mm, defects=tuple(defect for defect, _ in parts))
+            return Outcome(record, self._facts(frame.camera, line, message), image, mask)
+
+    def _find(self, image: GreyImage) -> list[Region]:
+        """Regions of defects in an image.
+
+        Raises:
+            EngineError: the network gave no trustworthy answer.
+        """
+        height_px, width_px = image.shape
+        with self._stage("cut"):
+            tiling = plan_tiling(height_px, width_px, stride_px=self._segmenter.stride_px)
+            strips = cut(image, tiling)
+        with self._stage("segment"):
+            answers = self._segmenter.segment(strips)
+        with self._stage("find"):
+            return find_regions(
+                stitch(answers, tiling), self._classes, height_px=height_px, width_px=width_px
+            )
+
+    def start(self) -> Facts:
+        """Close defects that were told as open before a restart: nobody saw how they went on."""
+        saved = {key: text for key, text in self._saved.items() if key.startswith(_OPEN)}
+        bodies = [DefectEvent.model_validate_json(text) for text in saved.values()]
+        closed = [body.model_copy(update={"open": False}) for body in bodies]
+        return Facts(tuple(Announcement(body) for body in closed), dict.fromkeys(saved))
+
+    def tick(self, now_ns: int, *, quiet_for_ns: int) -> list[Facts]:
+        """Tell of stretches that have been growing while no frame came to end them."""
+        for line in self._lines.values():
+            line.tick(now_ns, quiet_for_ns=quiet_for_ns)
+        return self._loose_ends()
+
+    def close(self, t_ns: int) -> list[Facts]:
+        """End all that is open: the input is over (a daemon that stops goes on later instead)."""
+        for line in self._lines.values():
+            line.close()
+        ends = self._loose_ends()
+        done = tuple(Announcement(body) for body in self._coils.close_all(t_ns))
+        return [*ends, Facts(done, self._coil_state())]
+
+    def _accept(self, message: Message) -> Frame:
+        frame = parse(message.parts)
+        if self._only_known and frame.camera not in self._scales:
+            raise FrameError(
+                RejectReason.UNKNOWN_CAMERA,
+                f"camera {frame.camera!r} is not in the configuration; add a [[camera]] for it",
+            )
+        return frame
+
+    def _line(self, camera: str) -> CameraLine:
+        if camera not in self._lines:
+            saved = self._saved.get(_CAMERA + camera)
+            self._lines[camera] = CameraLine(
+                camera,
+                self._scales.get(camera),
+                coils=self._coils,
+                bundle=self._bundle,
+                saved=None if saved is None else CoverageState.model_validate_json(saved),
+            )
+        return self._lines[camera]
+
+    def _loose_ends(self) -> list[Facts]:
+        """Facts of all cameras that have news."""
+        facts = [self._facts(camera, line, None) for camera, line in self._lines.items()]
+        return [each for each in facts if each.announcements]
+
+    def _facts(self, camera: str, line: CameraLine, message: Message | None) -> Facts:
+        news = line.take_news()
+        arrived_ns = None if message is None else message.arrived_monotonic_ns
+        state = self._coil_state() | _open_defect_state(news.bodies)
+        if line.state is not None:
+            state[_CAMERA + camera] = line.state.model_dump_json()
+        return Facts(
+            tuple(Announcement(body, arrived_ns) for body in news.bodies), state, news, camera
+        )
+
+    def _coil_state(self) -> dict[str, str | None]:
+        state: dict[str, str | None] = {
+            _COIL + coil.coil: coil.model_dump_json() for coil in self._coils.open_coils
+        }
+        now_open = {coil.coil for coil in self._coils.open_coils}
+        state |= {_COIL + coil: None for coil in self._coils_kept - now_open}
+        self._coils_kept = now_open
+        return state
+
+
+def unreadable(error: FrameError) -> Outcome:
+    """What a source could not read: nobody has looked at it, and nobody knows its place."""
+    return Outcome(_record(None, None, reason=error.reason.value), rejected=error)
+
+
+def _refuse_stale(*, stale: bool) -> None:
+    if stale:
+        raise FrameError(RejectReason.STALE, "it waited longer than [ingest] max_age_s allows")
+
+
+def _booked_as(error: FrameError | EngineError) -> NotInspectedReason:
+    if isinstance(error, EngineError):
+        return NotInspectedReason.ENGINE_FAULT
+    return _BOOKED_AS.get(error.reason, NotInspectedReason.REJECTED)
+
+
+def _record(
+    frame: Frame | None,
+    position_mm: float | None,
+    *,
+    reason: str | None = None,
+    defects: tuple[FrameDefect, ...] = (),
+) -> FrameRecord:
+    """Judge a frame: not inspected if there is a reason, else defective if there are defects."""
+    verdict = Verdict.DEFECTIVE if defects else Verdict.CLEAN
+    header = None if frame is None else frame.header
+    return FrameRecord(
+        camera=None if frame is None else frame.camera,
+        stream=None if header is None else header.stream,
+        seq=None if header is None else header.seq,
+        t_ns=None if header is None else header.t_ns,
+        coil=None if header is None else header.coil,
+        position_mm=position_mm,
+        verdict=verdict if reason is None else Verdict.NOT_INSPECTED,
+        reason=reason,
+        defects=defects,
+    )
+
+
+def _saved_coils(saved: Mapping[str, str]) -> Iterable[CoilState]:
+    return [
+        CoilState.model_validate_json(text) for key, text in saved.items() if key.startswith(_COIL)
+    ]
+
+
+def _open_defect_state(bodies: Sequence[DurableBody]) -> dict[str, str | None]:
+    """Documents of defects that were told as open and have not ended."""
+    return {
+        _OPEN + body.defect_id: body.model_dump_json(by_alias=True) if body.open else None
+        for body in bodies
+        if isinstance(body, DefectEvent)
+    }

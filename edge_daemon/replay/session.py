@@ -1,0 +1,183 @@
+"""A replay from its arguments to its summary: opens what is asked for, plays, closes."""
+
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from edge_daemon.clock import SystemClock
+from edge_daemon.config import Config
+from edge_daemon.core.messages import HealthReport, StatusReport, iso_utc
+from edge_daemon.delivery.broker import Broker
+from edge_daemon.delivery.courier import Courier
+from edge_daemon.engine import Engine, load_engine
+from edge_daemon.errors import EdgeDaemonError, SourceError
+from edge_daemon.pipeline import Inspector
+from edge_daemon.recordings.sources import IMAGE_CAMERA, ReplaySource, find_sources
+from edge_daemon.replay.outputs import Delivery, JsonLines, Output, Report, Submission
+from edge_daemon.replay.player import Pace, play_through
+from edge_daemon.replay.summary import ReplaySummary, StageTimes
+from edge_daemon.report.writing import ReportWriter
+from edge_daemon.telemetry.delivery import DeliveryMetrics
+from edge_daemon.telemetry.metrics import Metrics
+
+_DRAIN_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRequest:
+    """What a replay is asked for.
+
+    Attributes:
+        sources: folders of images, images, recordings.
+        bundle: folder of the network; None takes the configured or the shipped one.
+        speed: factor of the recorded pace; None is as fast as can be.
+        jsonl: file for one object per frame; `-` is standard output.
+        submission: file for Kaggle's rows.
+        report: folder for the HTML report.
+        mqtt: URL of a broker to tell; None tells nobody.
+        camera: id that images get.
+        continuous: the images of a folder follow each other on the strip.
+    """
+
+    sources: tuple[Path, ...]
+    bundle: Path | None = None
+    speed: float | None = None
+    jsonl: Path | None = None
+    submission: Path | None = None
+    report: Path | None = None
+    mqtt: str | None = None
+    camera: str = IMAGE_CAMERA
+    continuous: bool = False
+
+
+def run_replay(
+    request: ReplayRequest,
+    config: Config,
+    *,
+    progress: Callable[[int, int | None], None],
+) -> ReplaySummary:
+    """Replay what is asked for.
+
+    Args:
+        request: what to replay and what to write.
+        config: scales, bundle and topic root are taken from it.
+        progress: called with the frames done and, where known, to do.
+
+    Raises:
+        ConfigurationError: bundle, configuration or broker can't be used.
+        SourceError: a source or an output can't be used.
+        EngineError: the network failed.
+        EdgeDaemonError: the broker didn't take all messages.
+    """
+    source = ReplaySource(find_sources(request.sources), request.camera, request.continuous)
+    path = request.bundle or config.bundle.path
+    engine = load_engine(path, device=config.bundle.device, threads=config.bundle.threads)
+    summary = ReplaySummary()
+    inspector = Inspector(
+        engine.segmenter,
+        engine.bundle.classes,
+        bundle=engine.name,
+        scales=config.scales,
+        only_known=False,
+        saved={},
+        stage=StageTimes(summary.stage_seconds),
+    )
+    total = source.total
+    with ExitStack() as exits:
+        outputs: list[Output] = [summary, *_open_outputs(request, config, engine, exits)]
+        with summary.timed():
+            play_through(
+                source,
+                inspector,
+                outputs,
+                pace=Pace(request.speed),
+                progress=lambda: progress(summary.frames, total),
+            )
+    return summary
+
+
+def _open_outputs(
+    request: ReplayRequest, config: Config, engine: Engine, exits: ExitStack
+) -> list[Output]:
+    outputs: list[Output] = []
+    try:
+        if request.jsonl is not None and str(request.jsonl) == "-":
+            outputs.append(JsonLines(sys.stdout))
+        elif request.jsonl is not None:
+            file = exits.enter_context(request.jsonl.open("w", encoding="utf-8", newline="\n"))
+            outputs.append(JsonLines(file))
+        if request.submission is not None:
+            rows = exits.enter_context(request.submission.open("w", encoding="utf-8", newline="\n"))
+            submission = Submission(rows)
+            submission.write_header()
+            outputs.append(submission)
+    except OSError as error:
+        raise SourceError(
+            f"{error.filename}: can't be written ({error.strerror}); choose another file"
+        ) from error
+    if request.report is not None:
+        outputs.append(Report(exits.enter_context(ReportWriter(request.report))))
+    if request.mqtt is not None:
+        outputs.append(
+            _open_delivery(Broker.from_url(request.mqtt, config.mqtt.root), engine, exits)
+        )
+    return outputs
+
+
+def _open_delivery(broker: Broker, engine: Engine, exits: ExitStack) -> Delivery:
+    """Deliver by an outbox of its own: the daemon's belongs to the daemon."""
+    folder = exits.enter_context(tempfile.TemporaryDirectory(prefix="edge-daemon-replay-"))
+    clock = SystemClock()
+    began_ns = clock.now_ns()
+    observer = DeliveryMetrics(Metrics())
+    status = StatusReport(
+        online=True,
+        state="running",
+        version=version("edge-daemon"),
+        bundle=engine.name,
+        started_at=iso_utc(began_ns),
+    )
+
+    def health() -> HealthReport:
+        return HealthReport(
+            uptime_s=max(clock.now_ns() - began_ns, 0) / 1e9,
+            frames_received=0,
+            frames_rejected=0,
+            lines_inspected=0,
+            lines_not_inspected=0,
+            outbox_depth=observer.depth,
+            cameras=0,
+            inspecting=True,
+        )
+
+    courier = exits.enter_context(
+        Courier(
+            Path(folder) / "outbox.sqlite3",
+            status,
+            health=health,
+            broker=broker,
+            clock=clock,
+            observer=observer,
+        )
+    )
+    exits.callback(_require_delivered, courier, observer, broker)
+    return Delivery(courier)
+
+
+def _require_delivered(courier: Courier, observer: DeliveryMetrics, broker: Broker) -> None:
+    """Wait until the broker has taken all; a replay keeps nothing for later.
+
+    Raises:
+        EdgeDaemonError: it hasn't.
+    """
+    courier.close(_DRAIN_S)
+    if observer.depth:
+        raise EdgeDaemonError(
+            f"{observer.depth} messages were not taken by {broker.host}:{broker.port} within "
+            f"{_DRAIN_S:g} s ({courier.broker_trouble or 'still waiting'}); replay again when the "
+            "broker is there"
+        )
