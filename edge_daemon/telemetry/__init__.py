@@ -1,0 +1,1 @@
+"""What the daemon tells the outside about itself: metrics, health, HTTP and the service manager."""
