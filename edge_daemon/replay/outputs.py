@@ -6,7 +6,7 @@ from typing import Protocol, TextIO
 from edge_daemon.core.submission import HEADER, submission_rows, to_csv
 from edge_daemon.delivery.courier import Booking, Courier
 from edge_daemon.pipeline import Facts, Outcome
-from edge_daemon.report.writing import ReportWriter
+from edge_daemon.report.writer import ReportWriter
 
 
 class Output(Protocol):
@@ -63,7 +63,7 @@ class Report:
 
     def add(self, source: str, outcome: Outcome) -> None:
         """Draw one frame."""
-        self._writer.add(source, outcome.record, outcome.image, outcome.mask)
+        self._writer.add(source, outcome.record, image=outcome.image, mask=outcome.mask)
 
     def tell(self, facts: Facts) -> None:
         """Nothing: the report is made of frames."""

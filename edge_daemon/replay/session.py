@@ -16,11 +16,11 @@ from edge_daemon.delivery.courier import Courier
 from edge_daemon.engine import Engine, load_engine
 from edge_daemon.errors import EdgeDaemonError, SourceError
 from edge_daemon.pipeline import Inspector
-from edge_daemon.recordings.sources import IMAGE_CAMERA, ReplaySource, find_sources
+from edge_daemon.recordings.sources import IMAGE_CAMERA, open_replay
 from edge_daemon.replay.outputs import Delivery, JsonLines, Output, Report, Submission
 from edge_daemon.replay.player import Pace, play_through
 from edge_daemon.replay.summary import ReplaySummary, StageTimes
-from edge_daemon.report.writing import ReportWriter
+from edge_daemon.report.writer import ReportWriter
 from edge_daemon.telemetry.delivery import DeliveryMetrics
 from edge_daemon.telemetry.metrics import Metrics
 
@@ -73,7 +73,7 @@ def run_replay(
         EngineError: the network failed.
         EdgeDaemonError: the broker didn't take all messages.
     """
-    source = ReplaySource(find_sources(request.sources), request.camera, request.continuous)
+    source = open_replay(request.sources, camera=request.camera, continuous=request.continuous)
     path = request.bundle or config.bundle.path
     engine = load_engine(path, device=config.bundle.device, threads=config.bundle.threads)
     summary = ReplaySummary()
@@ -86,7 +86,7 @@ def run_replay(
         saved={},
         stage=StageTimes(summary.stage_seconds),
     )
-    total = source.total
+    total = source.count()
     with ExitStack() as exits:
         outputs: list[Output] = [summary, *_open_outputs(request, config, engine, exits)]
         with summary.timed():
@@ -120,7 +120,8 @@ def _open_outputs(
             f"{error.filename}: can't be written ({error.strerror}); choose another file"
         ) from error
     if request.report is not None:
-        outputs.append(Report(exits.enter_context(ReportWriter(request.report))))
+        facts = {"bundle": engine.name, "input": ", ".join(p.name for p in request.sources)}
+        outputs.append(Report(exits.enter_context(ReportWriter(request.report, facts=facts))))
     if request.mqtt is not None:
         outputs.append(
             _open_delivery(Broker.from_url(request.mqtt, config.mqtt.root), engine, exits)
