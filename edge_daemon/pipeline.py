@@ -20,6 +20,7 @@ from edge_daemon.core.pixels import GreyImage, decode
 from edge_daemon.core.placement import Scale
 from edge_daemon.core.records import ClassMask, FrameDefect, FrameRecord, Verdict
 from edge_daemon.core.tiling import cut, plan_tiling, stitch
+from edge_daemon.core.tracking import REACH_PX
 from edge_daemon.core.wire import Frame, Part, parse
 from edge_daemon.errors import EngineError, FrameError, RejectReason
 from edge_daemon.inference.segmenter import Segmenter
@@ -179,7 +180,12 @@ class Inspector:
             answers = self._segmenter.segment(strips)
         with self._stage("find"):
             return find_regions(
-                stitch(answers, tiling), self._classes, height_px=height_px, width_px=width_px
+                stitch(answers, tiling),
+                self._classes,
+                height_px=height_px,
+                width_px=width_px,
+                stride_px=tiling.stride_px,
+                reach_px=REACH_PX,
             )
 
     def start(self) -> Facts:

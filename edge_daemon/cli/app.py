@@ -201,6 +201,32 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
 
 
 @app.command()
+def bench(
+    bundle: Annotated[
+        Path | None, typer.Option(help="Folder of the network; default the shipped one.")
+    ] = None,
+    *,
+    strips: Annotated[int, typer.Option(min=1, help="Strips per round.")] = 40,
+    rounds: Annotated[int, typer.Option(min=1, help="Pairs of rounds.")] = 5,
+    mm_per_px: Annotated[float, typer.Option(min=0.001, help="For the line speed.")] = 0.5,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure the pipeline beside the bare network, and the line speed that this box can follow."""
+    import json
+
+    from edge_daemon.bench import bench as measure
+    from edge_daemon.cli.tables import bench_table, print_table
+    from edge_daemon.engine import load_engine
+
+    engine = load_engine(bundle, device="auto")
+    result = measure(engine, strips=strips, rounds=rounds, mm_per_px=mm_per_px)
+    if as_json:
+        sys.stdout.write(json.dumps(result.to_json(), indent=2) + "\n")
+    else:
+        print_table(bench_table(result, engine.name))
+
+
+@app.command()
 def watch(
     mqtt: Annotated[
         str | None, typer.Option(help="Broker, mqtt://HOST:PORT; default the configured one.")

@@ -14,12 +14,10 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
 
+from edge_daemon.cli.tables import print_table, replay_table
 from edge_daemon.config import Config
-from edge_daemon.core.records import Verdict
 from edge_daemon.replay.session import ReplayRequest, run_replay
-from edge_daemon.replay.summary import ReplaySummary
 
 
 def parse_speed(text: str) -> float | None:
@@ -66,24 +64,4 @@ def replay_and_print(request: ReplayRequest, config: Config, *, as_json: bool) -
     if as_json:
         out.write(json.dumps(summary.to_json(), indent=2) + "\n")
     else:
-        Console(file=out, highlight=False).print(_table(summary))
-
-
-def _table(summary: ReplaySummary) -> Table:
-    table = Table(title="Replay", show_header=False)
-    table.add_column(style="bold")
-    table.add_column(justify="right")
-    table.add_row("frames", str(summary.frames))
-    for verdict in Verdict:
-        table.add_row(f"  {verdict.value.replace('_', ' ')}", str(summary.verdicts[verdict.value]))
-    for reason, count in sorted(summary.reasons.items()):
-        table.add_row(f"    {reason}", str(count))
-    table.add_row("defects", str(summary.defects.total()))
-    for name, count in sorted(summary.defects.items()):
-        table.add_row(f"  {name}", str(count))
-    table.add_row("rows inspected", str(summary.lines_inspected))
-    table.add_row("rows not inspected", str(summary.lines_not_inspected))
-    table.add_row("seconds", f"{summary.seconds:.1f}")
-    if summary.seconds:
-        table.add_row("frames/s", f"{summary.frames / summary.seconds:.1f}")
-    return table
+        print_table(replay_table(summary), out)

@@ -73,7 +73,7 @@ class AlarmPanel:
         for name, alarm in self._alarms.items():
             condition, text = conditions.get(name, (False, ""))
             self._alarms[name], state = alarm.observe(
-                condition, text, now_ns=now_ns, monotonic_ns=monotonic_ns
+                condition=condition, text=text, now_ns=now_ns, monotonic_ns=monotonic_ns
             )
             if state is not None:
                 told.append(state)

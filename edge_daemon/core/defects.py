@@ -49,8 +49,8 @@ class Region:
         bbox_xywh: left column, top row, columns, rows.
         area_px: pixels.
         score: mean probability of its pixels, 0..1.
-        top_runs: its columns in the frame's first row; empty where it doesn't reach it.
-        bottom_runs: its columns in the frame's last row.
+        top_runs: its columns in its first row, where that reaches the frame's; else empty.
+        bottom_runs: its columns in its last row, where that reaches the frame's; else empty.
         pixels: (h, w) bool within the bounding box.
     """
 
@@ -61,6 +61,16 @@ class Region:
     top_runs: Runs
     bottom_runs: Runs
     pixels: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """Where a window lies in its frame, in pixels, and how near to its border counts as there."""
+
+    top: int
+    left: int
+    height_px: int
+    reach_px: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,35 +89,40 @@ def find_regions(
     *,
     height_px: int,
     width_px: int,
+    stride_px: int,
+    reach_px: int = 0,
 ) -> list[Region]:
-    """Connected regions (8-neighbours) above their class's threshold, largest class number last.
+    """Connected regions (8-neighbours) above their class's threshold, in the order of the classes.
 
     A pixel that is above the threshold of several classes goes to the most probable one. Regions
-    below the minimum area are left out unless they reach the frame's first or last row: the rest
-    of such a one may lie in the next frame.
+    below the minimum area are left out unless they reach the frame's first or last row, or nearly
+    so: the rest of such a one may lie in the next frame.
 
     Args:
         probabilities: (K, h, w), one plane per class in the order of `classes`.
         classes: thresholds and areas.
         height_px: rows of the frame, H; h * stride or a little less.
         width_px: columns of the frame, W.
+        stride_px: pixels per cell, down and across.
+        reach_px: a region that comes this close to the first or last row counts as reaching it;
+            a network sees least at the border of a frame.
     """
-    window = _window_above(probabilities, classes)
-    if window is None:
+    planes = [(p, c) for p, c in zip(probabilities, classes, strict=True) if p.max() > c.threshold]
+    if not planes:
         return []
-    stride = -(-height_px // probabilities.shape[1])
-    fine = _upsample(probabilities, window, stride)
-    top, left = window.top * stride, window.left * stride
-    fine = fine[:, : height_px - top, : width_px - left]
-    thresholds = np.array([c.threshold for c in classes], np.float32)[:, None, None]
-    winner = np.where(fine > thresholds, fine, 0.0).argmax(axis=0)
-    found: list[Region] = []
-    for plane, defect_class in enumerate(classes):
-        belongs = (winner == plane) & (fine[plane] > defect_class.threshold)
-        found += _components(
-            belongs, fine[plane], defect_class, top=top, left=left, height_px=height_px
-        )
-    return found
+    active = np.stack([plane for plane, _ in planes])
+    thresholds = np.array([c.threshold for _, c in planes], np.float32)[:, None, None]
+    window = _window_around((active > thresholds).any(axis=0))
+    top, left = window.top * stride_px, window.left * stride_px
+    fine = _upsample(active, window, stride_px)[:, : height_px - top, : width_px - left]
+    belongs = fine > thresholds
+    _settle_overlaps(belongs, fine)
+    frame = _Frame(top, left, height_px, reach_px)
+    return [
+        region
+        for mask, probability, (_, defect_class) in zip(belongs, fine, planes, strict=True)
+        for region in _components(mask, probability, defect_class, frame=frame)
+    ]
 
 
 def paint(regions: Sequence[Region], *, height_px: int, width_px: int) -> ClassMask:
@@ -119,21 +134,15 @@ def paint(regions: Sequence[Region], *, height_px: int, width_px: int) -> ClassM
     return mask
 
 
-def _window_above(probabilities: Probabilities, classes: Sequence[DefectClass]) -> _Window | None:
-    """Smallest window of cells with all that exceeds a threshold, one cell wider each way."""
-    above = np.zeros(probabilities.shape[1:], bool)
-    for plane, defect_class in zip(probabilities, classes, strict=True):
-        if plane.max() > defect_class.threshold:
-            above |= plane > defect_class.threshold
+def _window_around(above: NDArray[np.bool_]) -> _Window:
+    """Smallest window of cells that holds all that are set, one cell wider each way."""
     rows, columns = np.flatnonzero(above.any(axis=1)), np.flatnonzero(above.any(axis=0))
-    if rows.size == 0:
-        return None
     h, w = above.shape
     return _Window(
-        top=max(rows[0] - 1, 0),
-        left=max(columns[0] - 1, 0),
-        bottom=min(rows[-1] + 2, h),
-        right=min(columns[-1] + 2, w),
+        top=max(int(rows[0]) - 1, 0),
+        left=max(int(columns[0]) - 1, 0),
+        bottom=min(int(rows[-1]) + 2, h),
+        right=min(int(columns[-1]) + 2, w),
     )
 
 
@@ -146,22 +155,35 @@ def _upsample(probabilities: Probabilities, window: _Window, stride: int) -> Pro
     return np.stack([cv2.resize(p, size, interpolation=cv2.INTER_LINEAR) for p in cells])
 
 
+def _settle_overlaps(belongs: NDArray[np.bool_], fine: Probabilities) -> None:
+    """Leave each pixel to its most probable class; only the few that are contested cost time."""
+    contested = belongs.sum(axis=0, dtype=np.uint8) > 1
+    if contested.any():
+        winner = np.where(belongs[:, contested], fine[:, contested], 0.0).argmax(axis=0)
+        belongs[:, contested] = winner == np.arange(len(belongs))[:, None]
+
+
 def _components(
     belongs: NDArray[np.bool_],
     probability: NDArray[np.float32],
     defect_class: DefectClass,
     *,
-    top: int,
-    left: int,
-    height_px: int,
+    frame: "_Frame",
 ) -> Iterator[Region]:
-    """Regions of one class in a window whose corner lies at (top, left) of the frame."""
+    """Regions of one class in a window of the frame."""
+    inner_x, inner_y, inner_w, inner_h = cv2.boundingRect(belongs.view(np.uint8))
+    if inner_w == 0:  # another class has won every pixel
+        return
+    inner = np.s_[inner_y : inner_y + inner_h, inner_x : inner_x + inner_w]
+    belongs, probability = belongs[inner], probability[inner]
+    top, left = frame.top + inner_y, frame.left + inner_x
     count, labels, stats, _ = cv2.connectedComponentsWithStats(
         belongs.view(np.uint8), connectivity=8
     )
     for label in range(1, count):
         x, y, w, h, area = (int(value) for value in stats[label])
-        at_top, at_bottom = top + y == 0, top + y + h == height_px
+        at_top = top + y <= frame.reach_px
+        at_bottom = top + y + h >= frame.height_px - frame.reach_px
         if area < defect_class.min_area_px and not (at_top or at_bottom):
             continue
         pixels = labels[y : y + h, x : x + w] == label

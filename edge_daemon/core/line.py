@@ -17,7 +17,7 @@ from edge_daemon.core.messages import (
 )
 from edge_daemon.core.placement import Place, Scale, place_frame
 from edge_daemon.core.records import FrameDefect
-from edge_daemon.core.tracking import DefectTracker, Origin, TrackedDefect
+from edge_daemon.core.tracking import REACH_PX, DefectTracker, Origin, TrackedDefect
 from edge_daemon.core.wire import FrameHeader
 
 OPEN_DEFECT_TOLD_AFTER_MM = 2000.0
@@ -85,7 +85,7 @@ class CameraLine:
         self._bundle = bundle
         self._book = CoverageBook(saved)
         self._saved = saved
-        self._tracker = DefectTracker()
+        self._tracker = DefectTracker(REACH_PX)
         self._news = News()
 
     @property

@@ -2,6 +2,9 @@
 
 A region in a frame's first row goes on with a defect of its class that ended in the row above,
 where their columns touch (8-neighbours). A region that touches several joins them into the oldest.
+
+A network sees least at the border of a frame and often loses a scratch some rows before it, so the
+daemon takes `REACH_PX` for "touches", down and across, on either side of the border.
 """
 
 import hashlib
@@ -11,6 +14,8 @@ from dataclasses import dataclass, replace
 
 from edge_daemon.core.defects import DefectClass, Region, Runs
 from edge_daemon.core.placement import Place
+
+REACH_PX = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +92,14 @@ class TrackedFrame:
 
 
 class DefectTracker:
-    """Follows the defects of one camera from frame to frame; rows have to come without a gap."""
+    """Follows the defects of one camera from frame to frame; rows have to come without a gap.
 
-    def __init__(self) -> None:
+    Args:
+        reach_px: how far apart columns may be where two parts meet; as `find_regions` was told.
+    """
+
+    def __init__(self, reach_px: int = 0) -> None:
+        self._reach_px = reach_px
         self._open: list[TrackedDefect] = []
 
     @property
@@ -109,7 +119,7 @@ class DefectTracker:
         parts: list[tuple[TrackedDefect, Region]] = []
         ended: list[TrackedDefect] = []
         gone_on: set[str] = set()
-        for members, continued in _connected(regions, before):
+        for members, continued in _connected(regions, before, self._reach_px):
             defect = _join(members, continued, origin)
             parts += [(defect, region) for region in members]
             (self._open if defect.bottom_runs else ended).append(defect)
@@ -150,14 +160,17 @@ def _worth_telling(defects: Iterable[TrackedDefect]) -> tuple[TrackedDefect, ...
     return tuple(d for d in defects if d.is_large_enough or d.announced)
 
 
-def _touch(above: Runs, below: Runs) -> bool:
-    """Whether two rows of runs are neighbours, diagonals included."""
+def _touch(above: Runs, below: Runs, reach_px: int) -> bool:
+    """Whether two rows of runs are neighbours, diagonals included, or as near as that."""
     pairs = itertools.product(above, below)
-    return any(start <= other_end and other <= end for (start, end), (other, other_end) in pairs)
+    return any(
+        start <= other_end + reach_px and other <= end + reach_px
+        for (start, end), (other, other_end) in pairs
+    )
 
 
 def _connected(
-    regions: Sequence[Region], before: Sequence[TrackedDefect]
+    regions: Sequence[Region], before: Sequence[TrackedDefect], reach_px: int
 ) -> list[tuple[list[Region], list[TrackedDefect]]]:
     """Group regions with the open defects that they go on, and with each other through these."""
     groups: list[tuple[list[Region], list[TrackedDefect]]] = []
@@ -165,7 +178,8 @@ def _connected(
         continued = [
             old
             for old in before
-            if old.defect_class == region.defect_class and _touch(old.bottom_runs, region.top_runs)
+            if old.defect_class == region.defect_class
+            and _touch(old.bottom_runs, region.top_runs, reach_px)
         ]
         members = [region]
         apart = []

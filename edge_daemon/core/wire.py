@@ -145,7 +145,7 @@ def parse_header(part: Part) -> FrameHeader:
             RejectReason.HEADER_SIZE, f"the header has {len(raw)} bytes, {MAX_HEADER_BYTES} at most"
         )
     try:
-        fields = json.loads(raw, parse_constant=_refuse_constant)
+        fields = json.loads(str(raw, "utf-8"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise FrameError(RejectReason.HEADER_JSON, f"the header is no JSON: {error}") from error
     if not isinstance(fields, dict):
