@@ -1,0 +1,1 @@
+"""`make demo`: the whole way on one box, in a minute."""
