@@ -1,0 +1,90 @@
+"""Keeps what cameras send, part by part and byte by byte, in a recording."""
+
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_daemon.clock import Clock
+from edge_daemon.recordings.endpoint import PullSocket, bind_pull
+from edge_daemon.recordings.parts import packed_size
+from edge_daemon.recordings.recording import MAX_MESSAGE_BYTES
+from edge_daemon.recordings.writing import RecordingWriter
+
+_POLL_MS = 100
+_NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSummary:
+    """What was recorded.
+
+    Attributes:
+        frames: messages that were kept.
+        payload_bytes: the sum of their parts.
+        refused: messages that were too large to be kept.
+    """
+
+    frames: int = 0
+    payload_bytes: int = 0
+    refused: int = 0
+
+
+def record(
+    bind: str,
+    out: Path,
+    *,
+    stop: threading.Event,
+    clock: Clock,
+    max_frames: int | None = None,
+    max_seconds: float | None = None,
+    overwrite: bool = False,
+    progress: Callable[[RecordSummary], None] | None = None,
+) -> RecordSummary:
+    """Receive in the daemon's place and keep every message, valid or not, until told to stop.
+
+    Args:
+        bind: address to listen on, ``tcp://...`` or ``ipc://...``.
+        out: the recording; it is ``out.part`` until it is finished.
+        stop: set it from outside to finish.
+        clock: gives the times of receipt.
+        max_frames: stop after so many messages.
+        max_seconds: stop after so long.
+        overwrite: replace what is there.
+        progress: called after every message, and at least ten times a second.
+
+    Raises:
+        EndpointError: the address can't be bound.
+        RecordingError: the file can't be written.
+    """
+    summary = RecordSummary()
+    end_ns = math.inf
+    if max_seconds is not None:
+        end_ns = clock.monotonic_ns() + max_seconds * _NS_PER_S
+    with (
+        bind_pull(bind, max_part_bytes=MAX_MESSAGE_BYTES) as socket,
+        RecordingWriter(out, overwrite=overwrite) as writer,
+    ):
+        while not stop.is_set() and clock.monotonic_ns() < end_ns:
+            summary = _take(socket, writer, clock=clock, summary=summary)
+            if progress is not None:
+                progress(summary)
+            if summary.frames == max_frames:
+                break
+    return summary
+
+
+def _take(
+    socket: PullSocket, writer: RecordingWriter, *, clock: Clock, summary: RecordSummary
+) -> RecordSummary:
+    """Keep the next message, or wait a moment for one."""
+    if not socket.poll(_POLL_MS):
+        writer.sync_when_due()
+        return summary
+    parts = socket.recv_multipart()
+    if packed_size(parts) > MAX_MESSAGE_BYTES:
+        return RecordSummary(summary.frames, summary.payload_bytes, summary.refused + 1)
+    writer.write(parts, clock.now_ns())
+    received = sum(len(part) for part in parts)
+    return RecordSummary(summary.frames + 1, summary.payload_bytes + received, summary.refused)

@@ -1,0 +1,1 @@
+"""Recorded and simulated frames: how they are kept, found again and fed in."""
