@@ -5,6 +5,7 @@ EdgeDaemonError
 |   `-- BundleError      the bundle on disk is not what its manifest says
 |-- FrameError           nobody: this frame is counted, booked as not inspected, the line moves on
 |-- SourceError          the caller of `replay` or `camera`: the source as a whole can't be used
+|-- EndpointError        the caller of `camera` or `record`: no such address, or nobody there
 |-- RecordingError       the caller: a recording can't be written or read
 |-- StoreError           the disk: state can't be kept; alerts wait, nothing is announced
 `-- EngineError          the process: leave, systemd starts it again, the gap is booked

@@ -1,0 +1,118 @@
+"""Which broker, and as whom."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+from urllib.parse import unquote, urlsplit
+
+from edge_daemon.errors import ConfigurationError
+
+_PORTS = {"mqtt": 1883, "mqtts": 8883}
+_ROOT = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """A broker to connect to; made by `Broker.from_url`.
+
+    Attributes:
+        host: name or address.
+        port: TCP port.
+        tls: whether the connection is encrypted; certificate and host name are then checked.
+        root: first levels of every topic.
+        username: None where the broker knows clients by certificate, or not at all.
+        password_file: file that holds the password; read again at each connection, so that a
+            changed one needs no restart.
+        ca_file: certificates to trust, PEM; None means those of the system.
+        cert_file: our own certificate, PEM.
+        key_file: the key that belongs to it.
+    """
+
+    host: str
+    port: int
+    tls: bool
+    root: str
+    username: str | None = None
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+    @property
+    def client_id(self) -> str:
+        """The same at each start, so that the broker drops a half-open connection of before."""
+        return f"edge-daemon-{self.root.replace('/', '-')}"
+
+    @classmethod
+    def from_url(
+        cls,
+        url: str,
+        root: str,
+        *,
+        password_file: Path | None = None,
+        ca_file: Path | None = None,
+        cert_file: Path | None = None,
+        key_file: Path | None = None,
+    ) -> Self:
+        """Read `mqtt://[user@]host[:port]` or `mqtts://...`.
+
+        Raises:
+            ConfigurationError: the URL, the root or the combination of files makes no sense.
+        """
+        host, port, scheme, username = _split(url)
+        if not _ROOT.fullmatch(root):
+            raise ConfigurationError(
+                f"MQTT root {root!r}: levels of A-Z a-z 0-9 _ - with / between, as in edge/line-1"
+            )
+        if password_file is not None and username is None:
+            raise ConfigurationError(f"{url}: a password needs a user: {scheme}://USER@{host}")
+        if (cert_file is None) != (key_file is None):
+            raise ConfigurationError(f"{url}: a client certificate and its key come together")
+        if scheme == "mqtt" and (ca_file is not None or cert_file is not None):
+            raise ConfigurationError(f"{url}: certificates are only used with mqtts://")
+        return cls(
+            host=host,
+            port=port,
+            tls=scheme == "mqtts",
+            root=root,
+            username=username,
+            password_file=password_file,
+            ca_file=ca_file,
+            cert_file=cert_file,
+            key_file=key_file,
+        )
+
+    def password(self) -> str | None:
+        """Read the password, less the line's end.
+
+        Raises:
+            OSError: the file can't be read.
+        """
+        if self.password_file is None:
+            return None
+        return self.password_file.read_text(encoding="utf-8").rstrip("\r\n")
+
+
+def _split(url: str) -> tuple[str, int, str, str | None]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+        host = (parts.hostname or "").encode("idna").decode()
+    except ValueError as error:
+        raise ConfigurationError(f"MQTT URL {_without_password(url)!r}: {error}") from error
+    if parts.password is not None:
+        raise ConfigurationError(
+            f"MQTT URL {_without_password(url)!r}: no password here; put it into a file and name"
+            " it as password_file"
+        )
+    if parts.scheme not in _PORTS or not host or parts.path not in {"", "/"} or parts.query:
+        raise ConfigurationError(
+            f"MQTT URL {url!r}: expected mqtt://[user@]host[:port] or mqtts://[user@]host[:port]"
+        )
+    username = None if parts.username is None else unquote(parts.username)
+    return host, port or _PORTS[parts.scheme], parts.scheme, username
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"(://[^:@/]*):[^@/]*@", r"\1:***@", url)
