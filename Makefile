@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEMO   ?= demo-out
+PREFIX ?= /opt/edge-daemon
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # Tests that want real strips find them here; elsewhere they skip with the reason.
@@ -10,18 +11,19 @@ ifneq ($(wildcard ../shared/data/severstal),)
 export EDGE_DAEMON_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: help setup demo check test schemas install uninstall clean
+.PHONY: help setup demo check test bench schemas install clean
 help:
 	@echo "make demo     the daemon on a simulated line: alerts, metrics, a picture (no root, no broker needed)"
 	@echo "make test     all tests, with what they need (torch, mosquitto, promtool)"
 	@echo "make check    format, lint, types, import rules, dependencies"
 	@echo "make setup    the development environment in $(VENV)"
-	@echo "make install  the service: /opt/edge-daemon, /etc/edge-daemon, the systemd unit (as root)"
+	@echo "make bench    the pipeline beside the bare network on this machine"
+	@echo "make install  the service: $(PREFIX), /etc/edge-daemon, the systemd unit (as root)"
 
 # The daemon alone: small wheels, no torch.
 $(VENV)/.base: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "edge-daemon needs Python 3.11 or later; name one with make PYTHON=python3.11")'
-	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python lacks venv: apt-get install python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || .ci/debian-packages.sh --need python3-venv
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --editable .
 	@touch $@
@@ -44,8 +46,22 @@ check: $(VENV)/.dev
 	$(BIN)/deptry .
 
 test: $(VENV)/.dev
-	@.ci/test-tools.sh
+	@.ci/debian-packages.sh mosquitto:mosquitto promtool:prometheus chromium:chromium
 	$(BIN)/pytest -m 'not slow and not gpu' $(PYTEST)
+
+bench: $(VENV)/.base
+	$(BIN)/edge-daemon bench
+
+# The steps of docs/service.md up to, not including, the start; nothing that is configured is overwritten.
+install:
+	/usr/bin/python3 -m venv $(PREFIX)
+	$(PREFIX)/bin/pip install --quiet --upgrade .
+	install -D -m 0644 systemd/sysusers.conf /etc/sysusers.d/edge-daemon.conf
+	systemd-sysusers
+	[ -e /etc/edge-daemon/config.toml ] || install -D -m 0644 systemd/config.toml /etc/edge-daemon/config.toml
+	install -D -m 0644 systemd/edge-daemon.service /etc/systemd/system/edge-daemon.service
+	install -d -o edge-daemon -g edge-daemon -m 0700 /var/lib/edge-daemon
+	@echo "installed; now: systemctl daemon-reload && systemctl enable --now edge-daemon"
 
 schemas: $(VENV)/.base
 	$(BIN)/python -m edge_daemon.schemas

@@ -15,7 +15,7 @@ from edge_daemon.delivery.broker import Broker
 from edge_daemon.delivery.subscriber import LinkChanged, Subscriber
 from edge_daemon.engine import load_engine
 from edge_daemon.errors import ConfigurationError, EdgeDaemonError
-from edge_daemon.recordings.endpoint import bind_pull
+from edge_daemon.ingest.endpoint import bind_pull
 
 _BROKER_PATIENCE_S = 5.0
 
@@ -85,7 +85,7 @@ def _check_endpoint(endpoint: str) -> Finding:
         with bind_pull(endpoint, max_part_bytes=1):
             pass
     except EdgeDaemonError as error:
-        return Finding("cameras", ok=False, detail=str(error))
+        return Finding("cameras", ok=False, detail=f"[ingest] bind: {error}")
     return Finding("cameras", ok=True, detail=f"{endpoint} is free")
 
 

@@ -20,21 +20,21 @@ from edge_daemon.errors import ConfigurationError
 DEFAULT_PATH = Path("/etc/edge-daemon/config.toml")
 ENVIRONMENT_PREFIX = "EDGE_DAEMON_"
 
-_ENDPOINT = re.compile(r"(tcp://(\*|\[[0-9A-Fa-f:]+\]|[^\s:/]+):(\d{1,5}|\*))|(ipc://\S+)")
-_HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:]+\]|[^\s:/]+):(\d{1,5})")
+_HOST = r"(?:\[[0-9A-Fa-f:]+\]|[^\s:/@]+)"
+_ENDPOINT = re.compile(rf"tcp://{_HOST}:(?:(?P<port>[0-9]+)|\*)|ipc://\S+")
+_HOST_PORT = re.compile(rf"{_HOST}:(?P<port>[0-9]+)")
+_MQTT_URL = re.compile(rf"mqtts?://(?:[^@:/\s]+@)?{_HOST}(?::(?P<port>[0-9]+))?/?")
+_PASSWORD = re.compile(r"(://[^:@/]*):.*@")
+_PORT_MAX = 65535
 _TOPIC_ROOT = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*")
 
 
 def _endpoint(text: str) -> str:
-    if not _ENDPOINT.fullmatch(text):
-        raise ValueError("has to be tcp://ADDRESS:PORT or ipc://PATH")
-    return text
+    return _match(_ENDPOINT, text, "tcp://ADDRESS:PORT or ipc://PATH")
 
 
 def _host_port(text: str) -> str:
-    if not _HOST_PORT.fullmatch(text):
-        raise ValueError("has to be ADDRESS:PORT, for instance 127.0.0.1:9108")
-    return text
+    return _match(_HOST_PORT, text, "ADDRESS:PORT, for instance 127.0.0.1:9108")
 
 
 def _topic_root(text: str) -> str:
@@ -44,10 +44,17 @@ def _topic_root(text: str) -> str:
 
 
 def _mqtt_url(text: str) -> str:
-    if not re.fullmatch(r"mqtts?://([^@/\s]+@)?(\[[0-9A-Fa-f:]+\]|[^\s:/@]+)(:\d{1,5})?/?", text):
-        raise ValueError("has to be mqtt://HOST:PORT or mqtts://HOST:PORT")
-    if re.match(r"mqtts?://[^@/]*:[^@/]*@", text):
+    if _PASSWORD.search(text):
         raise ValueError("must not hold a password; put that into a file and name password_file")
+    return _match(_MQTT_URL, text, "mqtt://HOST:PORT or mqtts://HOST:PORT")
+
+
+def _match(pattern: re.Pattern[str], text: str, expected: str) -> str:
+    match = pattern.fullmatch(text)
+    if match is None:
+        raise ValueError(f"has to be {expected}")
+    if match["port"] and int(match["port"]) > _PORT_MAX:
+        raise ValueError(f"a port is {_PORT_MAX} at most")
     return text
 
 
@@ -158,13 +165,13 @@ def load_config(path: Path | None, environ: Mapping[str, str] | None = None) -> 
             every line that is wrong and what was expected there.
     """
     environ = os.environ if environ is None else environ
-    if path is None and not DEFAULT_PATH.exists():
-        return _validate({}, "", "built-in defaults", environ)
     chosen = DEFAULT_PATH if path is None else path
     try:
         text = chosen.read_text(encoding="utf-8")
         content = tomllib.loads(text)
     except OSError as error:
+        if path is None and isinstance(error, FileNotFoundError):
+            return _validate({}, "", "built-in defaults", environ)
         raise ConfigurationError(
             f"{chosen}: can't be read ({error.strerror}); name an existing file with --config"
         ) from error
@@ -194,24 +201,32 @@ def _validate(content: dict[str, Any], text: str, name: str, environ: Mapping[st
         faults = [_describe(fault, text, name, overridden) for fault in error.errors()]
         raise ConfigurationError("\n".join(faults)) from error
     ids = [camera.id for camera in config.camera]
-    twice = sorted({one for one in ids if ids.count(one) > 1})
-    if twice:
-        raise ConfigurationError(
-            f"{name}: camera.id: {', '.join(twice)} is there twice; each camera needs its own id"
-        )
+    for index, one in enumerate(ids):
+        if one in ids[:index]:
+            where = _where(("camera", index, "id"), text, name)
+            raise ConfigurationError(
+                f"{where}: camera.{index}.id: {one!r} is there twice; each camera needs its own id"
+            )
     return config
 
 
 def _override(content: dict[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
-    """Put `EDGE_DAEMON_MQTT_URL` and the like into the content; returns variable by path."""
+    """Put `EDGE_DAEMON_MQTT_URL` and the like into the content; returns variable by path.
+
+    Raises:
+        ConfigurationError: a variable begins like those of a section and is none of them.
+    """
     overridden = {}
-    sections = {k: f.annotation for k, f in Config.model_fields.items() if k != "camera"}
-    for section, model in sections.items():
-        for key in getattr(model, "model_fields", {}):
-            variable = f"{ENVIRONMENT_PREFIX}{section}_{key}".upper()
-            if variable in environ and isinstance(content.setdefault(section, {}), dict):
-                content[section][key] = environ[variable]
-                overridden[f"{section}.{key}"] = variable
+    for section, field in Config.model_fields.items():
+        prefix = f"{ENVIRONMENT_PREFIX}{section}_".upper()
+        keys = {prefix + key.upper(): key for key in getattr(field.annotation, "model_fields", {})}
+        for variable in sorted(name for name in environ if name.startswith(prefix)):
+            if variable not in keys:
+                known = ", ".join(keys) or f"none, [[{section}]] stands in the file alone"
+                raise ConfigurationError(f"environment {variable}: unknown; known here: {known}")
+            if isinstance(content.setdefault(section, {}), dict):
+                content[section][keys[variable]] = environ[variable]
+                overridden[f"{section}.{keys[variable]}"] = variable
     return overridden
 
 
@@ -223,12 +238,16 @@ def _describe(fault: Any, text: str, name: str, overridden: Mapping[str, str]) -
         known = ", ".join(_known_keys(path[:-1]))
         message = f"unknown key; known here: {known}"
     elif fault["type"] != "missing":
-        message = f"{message}, got {fault['input']!r}"
+        got = _PASSWORD.sub(r"\1:***@", repr(fault["input"]))
+        message = f"{message}, got {got}"
     if dotted in overridden:
         return f"environment {overridden[dotted]}: {dotted}: {message}"
-    line = _line_of(fault["loc"], text)
-    where = f"{name}, line {line}" if line else name
-    return f"{where}: {dotted}: {message}"
+    return f"{_where(fault['loc'], text, name)}: {dotted}: {message}"
+
+
+def _where(path: tuple[str | int, ...], text: str, name: str) -> str:
+    line = _line_of(path, text)
+    return f"{name}, line {line}" if line else name
 
 
 def _known_keys(path: list[str]) -> list[str]:
@@ -242,24 +261,25 @@ def _known_keys(path: list[str]) -> list[str]:
 
 
 def _line_of(path: tuple[str | int, ...], text: str) -> int | None:
-    """Line of a key (or of its section) in the TOML text, by its headers and assignments."""
-    section, index, key = str(path[0]), -1, None
-    if len(path) > 1:
-        index = path[1] if isinstance(path[1], int) else -1
-        key = path[-1] if isinstance(path[-1], str) else None
-    found = None
-    current, seen = "", -1
+    """Line of a key, else of what it stands in, by the headers and assignments of the TOML text."""
+    section = str(path[0])
+    index = next((part for part in path if isinstance(part, int)), 0)
+    wanted = ".".join(part for part in path if isinstance(part, str))
+    found, current, seen = None, "", -1
     for number, line in enumerate(text.splitlines(), start=1):
-        header = re.match(r"\s*\[\[?\s*([A-Za-z0-9_.-]+)\s*\]\]?", line)
+        header = re.match(r"\s*\[\[?\s*([A-Za-z0-9_.-]+)\s*\]", line)
+        assignment = re.match(r"\s*([A-Za-z0-9_.-]+)\s*=", line)
         if header:
-            current = header[1]
+            current = name = header[1]
             seen += current == section
-        assignment = re.match(r"\s*([A-Za-z0-9_-]+)\s*=", line)
-        if (header and current == section and seen >= index) or (
-            not current and assignment and assignment[1] == section
-        ):
-            found = found or number
-        inside = current == section and (index < 0 or seen == index)
-        if inside and assignment and assignment[1] == key:
+        elif assignment:
+            name = f"{current}.{assignment[1]}".lstrip(".")
+        else:
+            continue
+        if current == section and seen != index:
+            continue
+        if name == wanted:
             return number
+        if f"{wanted}.".startswith(f"{name}.") or name.startswith(f"{wanted}."):
+            found = found or number
     return found

@@ -8,14 +8,12 @@ watchdog and waits for a signal or for a thread that failed.
 
 import logging
 import queue
-import signal
 import sqlite3
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from importlib.metadata import version
-from types import FrameType
 
 from edge_daemon.clock import Clock
 from edge_daemon.config import Config, MqttSection, state_directory
@@ -28,6 +26,7 @@ from edge_daemon.errors import EXIT_ENGINE, EXIT_FAILED, EngineError, StoreError
 from edge_daemon.ingest.receiver import Receiver
 from edge_daemon.inspection import InspectionWorker, KnownAnswerSchedule, Totals
 from edge_daemon.pipeline import Facts, Inspector, Message
+from edge_daemon.signals import stop_on_signals
 from edge_daemon.telemetry.delivery import DeliveryMetrics
 from edge_daemon.telemetry.health import Condition, Health, Heart
 from edge_daemon.telemetry.metrics import Metrics
@@ -38,7 +37,6 @@ _LOG = logging.getLogger(__name__)
 _STALL_AFTER_S = 10.0
 _TURN_S = 0.5
 _SUBMIT_S = 0.5
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Daemon:
@@ -59,7 +57,6 @@ class Daemon:
         self._totals = Totals()
         self._health = Health(clock)
         self._notifier = Notifier.from_environment(environ)
-        self._stop = threading.Event()
         self._started_ns = clock.now_ns()
 
     def run(self) -> int:
@@ -70,15 +67,19 @@ class Daemon:
             StoreError: the state folder can't be used.
             EngineError: the network doesn't give the known answer.
         """
-        with _signals_set(self._stop), ExitStack() as exits:
-            engine = self._start_engine()
+        with stop_on_signals() as stop, ExitStack() as exits:
+            heart = self._health.worker("inspector", _STALL_AFTER_S)
+            engine = self._start_engine(heart)
             courier = exits.enter_context(self._courier(engine))
             exits.enter_context(
                 WebServer(self._config.http.bind, self._metrics, health=self._health)
             )
             inbox: queue.Queue[Message] = queue.Queue(self._config.ingest.queue_frames)
-            worker = exits.enter_context(self._worker(engine, courier, inbox))
+            worker = exits.enter_context(self._worker(engine, courier, inbox, heart=heart))
             receiver = exits.enter_context(self._receiver(inbox))
+            self._health.condition("engine").ok()
+            _judge(self._health.condition("outbox"), courier.degraded)
+            self._notifier.status(f"inspecting with {engine.name}")
             self._notifier.ready()
             _LOG.info(
                 "inspecting with %s; frames on %s, metrics on http://%s/metrics",
@@ -86,15 +87,22 @@ class Daemon:
                 ", ".join(receiver.addresses),
                 self._config.http.bind,
             )
-            code = self._watch(worker, receiver, courier)
+            code = self._watch(stop, worker, receiver, courier=courier)
             self._notifier.stopping()
             _LOG.info("stopping: what waits is inspected, what is told is delivered or kept")
+            if code != 0:
+                courier.omit_farewell()
+        if code == 0 and (worker.failure is not None or not worker.has_ended):
+            _LOG.critical("failed while stopping: %s", worker.failure or "frames still wait")
+            return EXIT_FAILED
         return code
 
-    def _start_engine(self) -> Engine:
+    def _start_engine(self, heart: Heart) -> Engine:
         self._notifier.status("loading the bundle")
         section = self._config.bundle
-        engine = load_engine(section.path, device=section.device, threads=section.threads)
+        engine = load_engine(
+            section.path, device=section.device, threads=section.threads, beat=heart.beat
+        )
         self._metrics.known_answer_timestamp_seconds.set(self._clock.now_ns() / 1e9)
         self._metrics.set_build(
             version=version("edge-daemon"),
@@ -133,9 +141,13 @@ class Daemon:
         )
 
     def _worker(
-        self, engine: Engine, courier: Courier, inbox: "queue.Queue[Message]"
+        self,
+        engine: Engine,
+        courier: Courier,
+        inbox: "queue.Queue[Message]",
+        *,
+        heart: Heart,
     ) -> InspectionWorker:
-        heart = self._health.worker("inspector", _STALL_AFTER_S)
         stage_seconds = self._metrics.stage_seconds
         inspector = Inspector(
             engine.segmenter,
@@ -151,10 +163,13 @@ class Daemon:
             engine.segmenter,
             every_ns=int(self._config.bundle.known_answer_every_s * 1e9),
         )
+        if courier.set_aside is not None:
+            _LOG.critical("the outbox couldn't be read and was put aside as %s", courier.set_aside)
         panel = AlarmPanel(
             self._config.scales,
             silent_after_ns=int(self._config.alarms.camera_silent_s * 1e9),
             started_ns=self._clock.monotonic_ns(),
+            state_lost=None if courier.set_aside is None else str(courier.set_aside),
         )
         return InspectionWorker(
             inspector,
@@ -178,13 +193,19 @@ class Daemon:
             max_payload_bytes=self._config.ingest.max_payload_mib * 2**20,
         )
 
-    def _watch(self, worker: InspectionWorker, receiver: Receiver, courier: Courier) -> int:
+    def _watch(
+        self,
+        stop: threading.Event,
+        worker: InspectionWorker,
+        receiver: Receiver,
+        *,
+        courier: Courier,
+    ) -> int:
         """Feed the watchdog until a signal comes or a thread has failed; returns the exit code."""
         interval_s = watchdog_interval_s(self._environ)
         turn_s = _TURN_S if interval_s is None else min(_TURN_S, interval_s)
         engine, outbox = self._health.condition("engine"), self._health.condition("outbox")
-        engine.ok()
-        while not self._stop.wait(turn_s):
+        while not stop.wait(turn_s):
             _judge(outbox, courier.degraded)
             report = feed_watchdog(self._notifier, self._health)
             if not report.ok:
@@ -194,8 +215,14 @@ class Daemon:
                     engine.not_ok(str(failure))
                     _LOG.critical("leaving: %s", failure, exc_info=failure)
                     return EXIT_ENGINE if isinstance(failure, EngineError) else EXIT_FAILED
-            if not courier.alive:
-                _LOG.critical("leaving: the courier's thread has ended")
+            alive = (
+                ("courier", courier.alive),
+                ("receiver", receiver.alive),
+                ("inspector", not worker.has_ended),
+            )
+            ended = [name for name, still in alive if not still]
+            if ended:
+                _LOG.critical("leaving: the thread of the %s has ended", ended[0])
                 return EXIT_FAILED
         return 0
 
@@ -253,18 +280,3 @@ def _show(topic: str, payload: bytes) -> None:
 
 def _keep_quiet(_topic: str, _payload: bytes) -> None:
     """With a broker, whoever subscribes sees it there."""
-
-
-@contextmanager
-def _signals_set(stop: threading.Event) -> Iterator[None]:
-    """Turn SIGTERM and SIGINT into an event; the handlers from before are put back."""
-
-    def note(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    before = {number: signal.signal(number, note) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,5 +1,6 @@
 """From a configuration to a network that is loaded and has given its known answer."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,13 +49,20 @@ def shipped_bundle() -> Path:
     )
 
 
-def load_engine(path: Path | None, *, device: str, threads: int = 0) -> Engine:
+def load_engine(
+    path: Path | None,
+    *,
+    device: str,
+    threads: int = 0,
+    beat: Callable[[], None] = lambda: None,
+) -> Engine:
     """Load a bundle and put its known answer to the network.
 
     Args:
         path: the bundle's folder; None takes the shipped one.
         device: auto, cpu or cuda.
         threads: CPU threads; 0 leaves the choice to the runtime.
+        beat: called between the turns of a frame that takes several.
 
     Raises:
         ConfigurationError: a device that this version can't use.
@@ -66,7 +74,7 @@ def load_engine(path: Path | None, *, device: str, threads: int = 0) -> Engine:
             '[bundle] device: "cuda" is not built yet in this version; use "auto" or "cpu"'
         )
     bundle = load_bundle(shipped_bundle() if path is None else path)
-    segmenter = load_onnx(bundle, threads=threads)
+    segmenter = load_onnx(bundle, threads=threads, beat=beat)
     known_answer = KnownAnswerTest.from_bundle(bundle)
     known_answer.run(segmenter)
     return Engine(bundle, segmenter, known_answer)

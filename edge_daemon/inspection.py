@@ -12,11 +12,12 @@ from typing import Protocol, Self
 from edge_daemon.clock import Clock
 from edge_daemon.core.alarm_panel import AlarmPanel
 from edge_daemon.core.messages import Announcement
-from edge_daemon.errors import FrameError
+from edge_daemon.core.wire import parse_camera_id
+from edge_daemon.errors import EngineError, FrameError
 from edge_daemon.inference.known_answer import KnownAnswerTest
 from edge_daemon.inference.segmenter import Segmenter
 from edge_daemon.pipeline import Facts, Inspector, Message, Outcome
-from edge_daemon.telemetry.metrics import Metrics
+from edge_daemon.telemetry.metrics import MAX_CAMERAS, CameraNames, Metrics
 
 _LOG = logging.getLogger(__name__)
 _WAIT_S = 0.2
@@ -35,15 +36,20 @@ class Booking(Protocol):
 
 
 class Complaints:
-    """Logs refused frames, at most once a second per reason and camera."""
+    """Logs refused frames, at most once a second per reason and camera.
 
-    def __init__(self) -> None:
+    Args:
+        most_cameras: how many are told apart; a stranger may come up with any number of names.
+    """
+
+    def __init__(self, most_cameras: int = MAX_CAMERAS) -> None:
+        self._cameras = CameraNames((), most_cameras)
         self._last_ns: dict[tuple[str, str], int] = {}
         self._swallowed: Counter[tuple[str, str]] = Counter()
 
     def complain(self, camera: str, error: FrameError, *, monotonic_ns: int) -> None:
         """Log it now, or count it for the next line."""
-        key = (camera, error.reason.value)
+        key = (self._cameras.label(camera), error.reason.value)
         last_ns = self._last_ns.get(key)
         if last_ns is not None and monotonic_ns - last_ns < _COMPLAIN_EVERY_NS:
             self._swallowed[key] += 1
@@ -143,7 +149,7 @@ class InspectionWorker:
 
     def _work(self) -> None:
         try:
-            self._book(self._inspector.start())
+            self._tell_all(self._inspector.start(now_ns=self._clock.now_ns()))
             self._asked_ns = self._clock.monotonic_ns()
             while self._turn():
                 self._beat()
@@ -168,24 +174,24 @@ class InspectionWorker:
         age_ns = self._clock.monotonic_ns() - arrived_ns
         outcome = self._inspector.inspect(message, stale=age_ns > self._max_age_ns)
         self._metrics.frame_latency_seconds.observe((self._clock.monotonic_ns() - arrived_ns) / 1e9)
-        self._count(outcome, received_ns=message.received_ns)
+        self._count(outcome, message)
         self._tell(outcome.facts)
         if outcome.fault is not None:
             raise outcome.fault
 
-    def _count(self, outcome: Outcome, *, received_ns: int) -> None:
-        camera = outcome.record.camera or "unknown"
+    def _count(self, outcome: Outcome, message: Message) -> None:
+        camera = outcome.record.camera or _sender(message)
         metrics, now_ns = self._metrics, self._clock.monotonic_ns()
         metrics.frames_received.labels(camera).inc()
         self._totals.frames_received += 1
         self._totals.frames_rejected += outcome.rejected is not None
         self._totals.cameras = len(self._inspector.cameras)
-        metrics.last_frame_timestamp_seconds.labels(camera).set(received_ns / 1e9)
         if outcome.rejected is not None:
             metrics.frames_rejected.labels(camera, outcome.rejected.reason.value).inc()
             self._complaints.complain(camera, outcome.rejected, monotonic_ns=now_ns)
-        if outcome.facts.camera is not None:
-            self._panel.note_frame(outcome.facts.camera, monotonic_ns=now_ns)
+        else:  # a camera that sends nothing but rubbish is as good as silent
+            metrics.last_frame_timestamp_seconds.labels(camera).set(message.received_ns / 1e9)
+            self._panel.note_frame(camera, monotonic_ns=now_ns)
 
     def _tell(self, facts: Facts) -> None:
         metrics, news = self._metrics, facts.news
@@ -228,5 +234,18 @@ class InspectionWorker:
         if now_ns - self._asked_ns < schedule.every_ns:
             return
         self._asked_ns = now_ns
-        schedule.test.run(schedule.segmenter)
+        try:
+            schedule.test.run(schedule.segmenter)
+        except EngineError:
+            self._tell_all(self._inspector.distrust())
+            raise
+        self._inspector.confirm()
         self._metrics.known_answer_timestamp_seconds.set(self._clock.now_ns() / 1e9)
+
+
+def _sender(message: Message) -> str:
+    """Who sent a message that is refused before anything but its first part could be trusted."""
+    try:
+        return parse_camera_id(message.parts[0])
+    except FrameError:
+        return "unknown"

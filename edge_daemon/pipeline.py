@@ -9,7 +9,10 @@ clock, so a replay of the same messages gives the same outcomes as the daemon ga
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
+
+import numpy as np
+from pydantic import BaseModel, ValidationError
 
 from edge_daemon.core.coils import CoilBook, CoilState
 from edge_daemon.core.coverage import CoverageState
@@ -21,13 +24,17 @@ from edge_daemon.core.placement import Scale
 from edge_daemon.core.records import ClassMask, FrameDefect, FrameRecord, Verdict
 from edge_daemon.core.tiling import cut, plan_tiling, stitch
 from edge_daemon.core.tracking import REACH_PX
-from edge_daemon.core.wire import Frame, Part, parse
+from edge_daemon.core.wire import Frame, Part, parse_placed
 from edge_daemon.errors import EngineError, FrameError, RejectReason
 from edge_daemon.inference.segmenter import Segmenter
 
 Stage: TypeAlias = Callable[[str], AbstractContextManager[None]]
 """Times a stage by name."""
 
+MOST_CAMERAS = 64
+"""Without `[[camera]]` sections any id is accepted, but no more than so many."""
+
+_Document = TypeVar("_Document", bound=BaseModel)
 _CAMERA, _COIL, _OPEN = "camera/", "coil/", "open/"
 _BOOKED_AS = {
     RejectReason.PAYLOAD_SIZE: NotInspectedReason.DECODE_ERROR,
@@ -128,7 +135,7 @@ class Inspector:
 
     @property
     def cameras(self) -> tuple[str, ...]:
-        """Cameras that have sent a frame since the start."""
+        """Cameras that have sent a frame, this time or before a restart."""
         return tuple(self._lines)
 
     def inspect(self, message: Message, *, stale: bool = False) -> Outcome:
@@ -145,12 +152,12 @@ class Inspector:
             passage = line.arrive(frame.header, now_ns=message.received_ns)
         except FrameError as error:  # its place is unknown, or has been booked before
             return Outcome(_record(frame, None, reason=error.reason.value), rejected=error)
-        position_mm = passage.origin.place.position_mm
+        position_mm, repeated = passage.position_mm, passage.repeated_lines
         try:
-            _refuse_stale(stale=stale)
+            _refuse(frame, stale=stale)
             with self._stage("decode"):
                 image = decode(frame)
-            regions = self._find(image)
+            regions = self._find(image[repeated:])
         except (FrameError, EngineError) as error:
             reason = _booked_as(error)
             line.missed(reason, passage)
@@ -162,7 +169,9 @@ class Inspector:
             )
         with self._stage("book"):
             parts = line.inspected(regions, passage)
-            mask = paint([r for _, r in parts], height_px=len(image), width_px=image.shape[1])
+            height_px, width_px = image[repeated:].shape
+            mask = paint([r for _, r in parts], height_px=height_px, width_px=width_px)
+            mask = np.pad(mask, ((repeated, 0), (0, 0)))
             record = _record(frame, position_mm, defects=tuple(defect for defect, _ in parts))
             return Outcome(record, self._facts(frame.camera, line, message), image, mask)
 
@@ -179,8 +188,11 @@ class Inspector:
         with self._stage("segment"):
             answers = self._segmenter.segment(strips)
         with self._stage("find"):
+            probabilities = stitch(answers, tiling)
+            if not np.isfinite(probabilities).all():  # NaN is above no threshold: it would be clean
+                raise EngineError("the network answered NaN or infinity; is the engine damaged?")
             return find_regions(
-                stitch(answers, tiling),
+                probabilities,
                 self._classes,
                 height_px=height_px,
                 width_px=width_px,
@@ -188,12 +200,40 @@ class Inspector:
                 reach_px=REACH_PX,
             )
 
-    def start(self) -> Facts:
-        """Close defects that were told as open before a restart: nobody saw how they went on."""
+    def start(self, *, now_ns: int = 0) -> list[Facts]:
+        """Settle what a restart has left open.
+
+        Defects told as open are closed: nobody saw how they went on. Rows that were not settled are
+        booked as not inspected, whether their camera comes back or not. What passed meanwhile is
+        unknown until it does, so no coil that was open can be complete.
+        """
+        self._coils.tear(*(state.coil for state in self._coils.open_coils))
+        for key in self._saved:
+            if key.startswith(_CAMERA):
+                self._line(key.removeprefix(_CAMERA)).rebook_unsettled(now_ns=now_ns)
+        return [self._close_defects(), *self._loose_ends()]
+
+    def _close_defects(self) -> Facts:
         saved = {key: text for key, text in self._saved.items() if key.startswith(_OPEN)}
-        bodies = [DefectEvent.model_validate_json(text) for text in saved.values()]
+        read = [_read(DefectEvent, text) for text in saved.values()]
+        bodies = [body for body in read if body is not None]
+        for body in bodies:
+            self._coils.book_defect(body.coil, body.class_name, severity=body.severity)
         closed = [body.model_copy(update={"open": False}) for body in bodies]
-        return Facts(tuple(Announcement(body) for body in closed), dict.fromkeys(saved))
+        return Facts(
+            tuple(Announcement(body) for body in closed), self._coil_state() | dict.fromkeys(saved)
+        )
+
+    def confirm(self) -> None:
+        """The engine has given its known answer: what it said so far may be believed."""
+        for line in self._lines.values():
+            line.confirm()
+
+    def distrust(self) -> list[Facts]:
+        """The engine didn't: rows since its last good answer were not inspected."""
+        for line in self._lines.values():
+            line.distrust()
+        return self._loose_ends()
 
     def tick(self, now_ns: int, *, quiet_for_ns: int) -> list[Facts]:
         """Tell of stretches that have been growing while no frame came to end them."""
@@ -210,11 +250,19 @@ class Inspector:
         return [*ends, Facts(done, self._coil_state())]
 
     def _accept(self, message: Message) -> Frame:
-        frame = parse(message.parts)
-        if self._only_known and frame.camera not in self._scales:
+        frame = parse_placed(message.parts)
+        if frame.camera in self._scales or frame.camera in self._lines:
+            return frame
+        if self._only_known:
             raise FrameError(
                 RejectReason.UNKNOWN_CAMERA,
                 f"camera {frame.camera!r} is not in the configuration; add a [[camera]] for it",
+            )
+        if len(self._lines) >= MOST_CAMERAS:
+            raise FrameError(
+                RejectReason.UNKNOWN_CAMERA,
+                f"camera {frame.camera!r} would be number {MOST_CAMERAS + 1}; name the real ones "
+                "with [[camera]], then strangers are refused",
             )
         return frame
 
@@ -226,7 +274,7 @@ class Inspector:
                 self._scales.get(camera),
                 coils=self._coils,
                 bundle=self._bundle,
-                saved=None if saved is None else CoverageState.model_validate_json(saved),
+                saved=None if saved is None else _read(CoverageState, saved),
             )
         return self._lines[camera]
 
@@ -260,7 +308,10 @@ def unreadable(error: FrameError) -> Outcome:
     return Outcome(_record(None, None, reason=error.reason.value), rejected=error)
 
 
-def _refuse_stale(*, stale: bool) -> None:
+def _refuse(frame: Frame, *, stale: bool) -> None:
+    """Refuse a frame whose place is known, so that its rows are booked."""
+    if frame.fault is not None:
+        raise frame.fault
     if stale:
         raise FrameError(RejectReason.STALE, "it waited longer than [ingest] max_age_s allows")
 
@@ -295,9 +346,16 @@ def _record(
 
 
 def _saved_coils(saved: Mapping[str, str]) -> Iterable[CoilState]:
-    return [
-        CoilState.model_validate_json(text) for key, text in saved.items() if key.startswith(_COIL)
-    ]
+    read = [_read(CoilState, text) for key, text in saved.items() if key.startswith(_COIL)]
+    return [state for state in read if state is not None]
+
+
+def _read(model: type[_Document], text: str) -> _Document | None:
+    """A document from before a restart; one of another version is as good as none."""
+    try:
+        return model.model_validate_json(text)
+    except ValidationError:
+        return None
 
 
 def _open_defect_state(bodies: Sequence[DurableBody]) -> dict[str, str | None]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_daemon.clock import Clock
-from edge_daemon.recordings.endpoint import PullSocket, bind_pull
+from edge_daemon.ingest.endpoint import PullSocket, bind_pull
 from edge_daemon.recordings.parts import packed_size
 from edge_daemon.recordings.recording import MAX_MESSAGE_BYTES
 from edge_daemon.recordings.writing import RecordingWriter

@@ -12,13 +12,13 @@ from edge_daemon.camera import PlaySettings, PlaySummary, play
 from edge_daemon.clock import SystemClock
 from edge_daemon.core.wire import Codec
 from edge_daemon.recorder import RecordSummary, record
-from edge_daemon.recordings.endpoint import stop_on_signals
 from edge_daemon.recordings.simulated import (
     SimulatedSummary,
     SimulationSettings,
     count_simulated,
     write_simulated,
 )
+from edge_daemon.signals import stop_on_signals
 from edge_daemon.simulation.line import SyntheticLine
 
 

@@ -4,7 +4,8 @@
 |---|---|---|
 | `not-inspected` | rows were booked as not inspected | none have been for 10 s |
 | `critical-defect` | a defect of a critical class was told | none has been for 10 s |
-| `camera-silent` | a camera that should send hasn't | all cameras send again |
+| `camera-silent` | a camera hasn't sent a good frame for a while | all cameras send again |
+| `state-lost` | the books couldn't be read and were put aside at the start | the next start |
 """
 
 from collections.abc import Iterable
@@ -23,9 +24,18 @@ class AlarmPanel:
         cameras: ids from the configuration: these have to send from the start.
         silent_after_ns: how long a camera may be quiet.
         started_ns: when the daemon started.
+        state_lost: where books went that couldn't be read; None is the rule.
     """
 
-    def __init__(self, cameras: Iterable[str], *, silent_after_ns: int, started_ns: int) -> None:
+    def __init__(
+        self,
+        cameras: Iterable[str],
+        *,
+        silent_after_ns: int,
+        started_ns: int,
+        state_lost: str | None = None,
+    ) -> None:
+        self._state_lost = state_lost
         self._silent_after_ns = silent_after_ns
         self._last_frame_ns = dict.fromkeys(cameras, started_ns)
         self._seen: dict[str, tuple[int, str]] = {}
@@ -33,6 +43,7 @@ class AlarmPanel:
             "not-inspected": Alarm("not-inspected", _AT_ONCE),
             "critical-defect": Alarm("critical-defect", _AT_ONCE),
             "camera-silent": Alarm("camera-silent", _AT_ONCE),
+            "state-lost": Alarm("state-lost", _AT_ONCE),
         }
 
     def note_frame(self, camera: str, *, monotonic_ns: int) -> None:
@@ -69,6 +80,8 @@ class AlarmPanel:
             if monotonic_ns - last_ns > self._silent_after_ns
         )
         conditions["camera-silent"] = (bool(silent), f"no frames from {', '.join(silent)}"[:500])
+        lost = self._state_lost is not None
+        conditions["state-lost"] = (lost, f"unreadable, put aside as {self._state_lost}"[:500])
         told = []
         for name, alarm in self._alarms.items():
             condition, text = conditions.get(name, (False, ""))

@@ -27,7 +27,8 @@ class CoilState(BaseModel):
         present: those of them that see it now.
         lines_inspected: rows of all cameras.
         lines_not_inspected: rows of all cameras that nobody looked at.
-        torn: rows are missing at its beginning or end, nobody knows how many are its own.
+        torn: rows are missing and nobody knows how many are its own: where it meets another coil,
+            or where a camera was started anew.
         defects: number by class name.
         severities: number by severity.
     """
@@ -94,12 +95,21 @@ class CoilBook:
             state.lines_inspected += inspected
             state.lines_not_inspected += not_inspected
 
-    def book_defect(self, coil: str | None, defect_class: DefectClass) -> None:
+    def retract_lines(
+        self, camera: str, coil: str | None, *, inspected: int = 0, not_inspected: int = 0
+    ) -> None:
+        """Take back what a camera booked, unless the coil was done and has begun again since."""
+        state = self.get(coil)
+        if state is not None and camera in state.cameras:
+            state.lines_inspected -= inspected
+            state.lines_not_inspected -= not_inspected
+
+    def book_defect(self, coil: str | None, class_name: str, *, severity: str) -> None:
         """Count a defect that has ended."""
         state = self.get(coil)
         if state is not None:
-            state.defects[defect_class.name] = state.defects.get(defect_class.name, 0) + 1
-            state.severities[defect_class.severity] += 1
+            state.defects[class_name] = state.defects.get(class_name, 0) + 1
+            state.severities[severity] += 1
 
     def extend(self, coil: str | None, to_mm: float | None) -> None:
         """Note how far a coil was seen."""
@@ -108,7 +118,7 @@ class CoilBook:
             state.to_mm = to_mm if state.to_mm is None else max(state.to_mm, to_mm)
 
     def tear(self, *coils: str | None) -> None:
-        """Note that rows are missing where these coils meet."""
+        """Note that rows of these coils are missing, nobody knows how many."""
         for coil in coils:
             state = self.get(coil)
             if state is not None:

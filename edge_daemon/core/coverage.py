@@ -10,12 +10,13 @@ A stretch that was not inspected grows frame by frame and is told when it ends, 
 that a camera that fails for an hour makes a few messages and not one per frame.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
 from edge_daemon.core.messages import NotInspectedReason
-from edge_daemon.core.placement import Place
+from edge_daemon.core.placement import Place, Scale
+from edge_daemon.core.stretches import Stretch
 from edge_daemon.core.wire import FrameHeader
 from edge_daemon.errors import FrameError, RejectReason
 
@@ -27,10 +28,13 @@ class CoverageState(BaseModel):
 
     Attributes:
         stream: of the camera's last frame.
+        previous_stream: the one before, whose last frames may still be on their way.
         next_line: row counter just past the last row booked.
         next_seq: number that the next frame should have.
         next_mm: position just past the last row booked, where known.
         settled_line: rows before it are decided and told; the rest is booked anew after a crash.
+        last_was_inspected: how the last frame was booked, and all that isn't settled: inspected
+            with a defect that has not ended, or not inspected in a stretch that still grows.
         t_ns: exposure of the last frame.
         coil: of the last frame.
     """
@@ -38,39 +42,14 @@ class CoverageState(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     stream: str
+    previous_stream: str | None
     next_line: int
     next_seq: int
     next_mm: float | None
     settled_line: int
+    last_was_inspected: bool
     t_ns: int
     coil: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """Rows that were not inspected.
-
-    Attributes:
-        stream: the camera's stream.
-        coil: id of the coil, where known.
-        reason: why.
-        from_line: row counter of the first row.
-        to_line: row counter just past the last one.
-        lines: how many rows; more than to_line - from_line where only the frame numbers jumped.
-        from_mm: where it begins along the strip, where known.
-        to_mm: where it ends.
-        since_ns: when it began, by the clock that booked it.
-    """
-
-    stream: str
-    coil: str | None
-    reason: NotInspectedReason
-    from_line: int
-    to_line: int
-    lines: int
-    from_mm: float | None
-    to_mm: float | None
-    since_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +59,17 @@ class Arrival:
     Attributes:
         gap: rows between the last frame and this one that nobody saw, None where it follows on.
         frames_lost: frames that the numbers say are missing.
-        fresh_lines: rows of this frame that were not booked before.
+        repeated_lines: first rows of this frame that are booked already.
         follows_on: the strip goes on from the last row that was inspected.
+        starts_anew: the camera was started anew since its last frame; no counter tells what it
+            missed meanwhile.
     """
 
     gap: Stretch | None
     frames_lost: int
-    fresh_lines: int
+    repeated_lines: int
     follows_on: bool
+    starts_anew: bool
 
 
 class CoverageBook:
@@ -97,7 +79,6 @@ class CoverageBook:
         self._state = saved
         self._restarted = saved is not None
         self._stretch: Stretch | None = None
-        self._last_was_inspected = False
 
     @property
     def state(self) -> CoverageState | None:
@@ -108,20 +89,26 @@ class CoverageBook:
         """Hold a frame's numbers against the books and move on to its end.
 
         Raises:
-            FrameError: rows that are already booked: a duplicate, or out of order.
+            FrameError: rows that are already booked: a duplicate, or out of order; or a frame that
+                was overtaken by the first one of a new stream.
         """
         before = self._state
+        previous_stream = None if before is None else before.previous_stream
         if before is None or _starts_anew(before, header):
+            _refuse_overtaken(before, header)
             arrival = self._start_stream(header, place, now_ns=now_ns)
+            previous_stream = None if before is None else before.stream
         else:
             arrival = self._continue_stream(before, header, place, now_ns=now_ns)
         self._restarted = False
         self._state = CoverageState(
             stream=header.stream,
+            previous_stream=previous_stream,
             next_line=place.end_line,
             next_seq=header.seq + 1,
             next_mm=place.end_mm,
             settled_line=place.top_line,
+            last_was_inspected=False,
             t_ns=header.t_ns,
             coil=header.coil,
         )
@@ -143,16 +130,22 @@ class CoverageBook:
         if place.top_line > 0 or unseen_mm:
             gap = Stretch(
                 stream=header.stream,
-                coil=header.coil,
+                coil=None,
                 reason=reason,
                 from_line=0,
                 to_line=place.top_line,
                 lines=place.top_line,
-                from_mm=from_mm if unseen_mm else _back(place, place.top_line),
+                from_mm=from_mm if unseen_mm else place.row_mm(-place.top_line),
                 to_mm=place.position_mm,
                 since_ns=now_ns,
             )
-        return Arrival(gap, frames_lost=header.seq, fresh_lines=place.height_px, follows_on=False)
+        return Arrival(
+            gap,
+            frames_lost=header.seq,
+            repeated_lines=0,
+            follows_on=False,
+            starts_anew=before is not None,
+        )
 
     def _continue_stream(
         self, before: CoverageState, header: FrameHeader, place: Place, *, now_ns: int
@@ -166,9 +159,8 @@ class CoverageBook:
                 f"frame {header.seq} at row {place.top_line} of stream {header.stream}: rows up to "
                 f"{before.next_line} and frames up to {before.next_seq - 1} are already booked",
             )
-        booked = before.settled_line if self._restarted else before.next_line
         frames_lost = header.seq - before.next_seq
-        rows_missing = max(place.top_line - booked, 0)
+        rows_missing = max(place.top_line - before.next_line, 0)
         lines = max(rows_missing, frames_lost * place.height_px)
         gap = None
         if lines > 0:
@@ -177,21 +169,38 @@ class CoverageBook:
                 stream=header.stream,
                 coil=header.coil if header.coil == before.coil else None,
                 reason=NotInspectedReason.DAEMON_RESTART if self._restarted else lost,
-                from_line=booked,
-                to_line=max(place.top_line, booked),
+                from_line=before.next_line,
+                to_line=before.next_line + rows_missing,
                 lines=lines,
-                from_mm=before.next_mm
-                if booked == before.next_line
-                else _back(place, place.top_line - booked),
+                from_mm=before.next_mm,
                 to_mm=place.position_mm,
                 since_ns=now_ns,
             )
-        overlap = max(before.next_line - place.top_line, 0)
         return Arrival(
             gap,
             frames_lost=frames_lost,
-            fresh_lines=place.height_px - overlap,
-            follows_on=gap is None and overlap == 0 and self._last_was_inspected,
+            repeated_lines=max(before.next_line - place.top_line, 0),
+            follows_on=gap is None and before.last_was_inspected,
+            starts_anew=False,
+        )
+
+    def take_unsettled(self, scale: Scale | None, *, now_ns: int) -> Stretch | None:
+        """Rows that were booked before a restart, but not told: to be booked anew, once."""
+        before = self._state
+        if before is None or not self._restarted or before.settled_line == before.next_line:
+            return None
+        self._settle(None)
+        lines = before.next_line - before.settled_line
+        return Stretch(
+            stream=before.stream,
+            coil=before.coil,
+            reason=NotInspectedReason.DAEMON_RESTART,
+            from_line=before.settled_line,
+            to_line=before.next_line,
+            lines=lines,
+            from_mm=Place(before.next_line, 0, before.next_mm, scale).row_mm(-lines),
+            to_mm=before.next_mm,
+            since_ns=now_ns,
         )
 
     def book_inspected(self, *, undecided_from: int | None) -> list[Stretch]:
@@ -203,9 +212,8 @@ class CoverageBook:
         Returns:
             What was not inspected until here and has now to be told.
         """
-        self._last_was_inspected = True
         told = self.close()
-        self._settle(undecided_from)
+        self._settle(undecided_from, last_was_inspected=True)
         return told
 
     def book_not_inspected(self, stretch: Stretch) -> list[Stretch]:
@@ -214,16 +222,11 @@ class CoverageBook:
         Returns:
             Stretches that are complete now.
         """
-        self._last_was_inspected = False
         held = self._stretch
-        if held is None or not _joins(held, stretch):
+        if held is None or not held.goes_on_in(stretch):
             self._hold(stretch)
             return [] if held is None else [held]
-        self._hold(
-            replace(
-                held, to_line=stretch.to_line, lines=held.lines + stretch.lines, to_mm=stretch.to_mm
-            )
-        )
+        self._hold(held.joined(stretch))
         if stretch.since_ns - held.since_ns < STRETCH_TOLD_AFTER_NS:
             return []
         return self.close()
@@ -241,32 +244,35 @@ class CoverageBook:
         self._stretch = stretch
         self._settle(stretch.from_line)
 
-    def _settle(self, undecided_from: int | None) -> None:
+    def _settle(self, undecided_from: int | None, *, last_was_inspected: bool = False) -> None:
         if self._state is None:
             return
         settled = self._state.next_line if undecided_from is None else undecided_from
-        self._state = self._state.model_copy(update={"settled_line": settled})
+        self._state = self._state.model_copy(
+            update={"settled_line": settled, "last_was_inspected": last_was_inspected}
+        )
 
 
 def _starts_anew(before: CoverageState, header: FrameHeader) -> bool:
-    """A new stream, or one that counts from the beginning again while its clock goes on.
+    """A new stream, or one whose numbers go back while its clock goes on.
 
     The second breaks the contract, but to refuse such a camera's frames as duplicates would leave
     it blind for as long as it had run before.
     """
-    counts_back = header.seq < before.next_seq and header.t_ns > before.t_ns
-    return header.stream != before.stream or counts_back
+    end_line = header.top_line + header.height
+    counts_back = header.seq < before.next_seq or end_line <= before.next_line
+    return header.stream != before.stream or (counts_back and header.t_ns > before.t_ns)
 
 
-def _back(place: Place, lines: int) -> float | None:
-    """Position so many rows before a frame."""
-    return place.row_mm(-lines)
+def _refuse_overtaken(before: CoverageState | None, header: FrameHeader) -> None:
+    """Refuse the last frames of a camera's former start: to follow them would book twice.
 
-
-def _joins(held: Stretch, stretch: Stretch) -> bool:
-    return (held.stream, held.coil, held.reason, held.to_line) == (
-        stretch.stream,
-        stretch.coil,
-        stretch.reason,
-        stretch.from_line,
+    Raises:
+        FrameError: the frame is one of them.
+    """
+    if before is None or header.stream != before.previous_stream or header.t_ns > before.t_ns:
+        return
+    raise FrameError(
+        RejectReason.SEQUENCE,
+        f"frame {header.seq} of stream {header.stream} comes after the camera was started anew",
     )

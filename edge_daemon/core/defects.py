@@ -17,6 +17,9 @@ from edge_daemon.core.records import ClassMask
 from edge_daemon.core.tiling import Probabilities
 
 Severity: TypeAlias = Literal["minor", "major", "critical"]
+MOST_REGIONS = 500
+"""Of one frame; of more only the largest are kept: such a frame is defective all over, and to tell
+of every speck would hold up the line."""
 Runs: TypeAlias = tuple[tuple[int, int], ...]
 """Columns of one row as (first, last + 1) pairs."""
 
@@ -101,8 +104,8 @@ def find_regions(
     Args:
         probabilities: (K, h, w), one plane per class in the order of `classes`.
         classes: thresholds and areas.
-        height_px: rows of the frame, H; h * stride or a little less.
-        width_px: columns of the frame, W.
+        height_px: rows of the frame, H; h = ceil(H / stride).
+        width_px: columns of the frame, W; w = ceil(W / stride).
         stride_px: pixels per cell, down and across.
         reach_px: a region that comes this close to the first or last row counts as reaching it;
             a network sees least at the border of a frame.
@@ -112,17 +115,20 @@ def find_regions(
         return []
     active = np.stack([plane for plane, _ in planes])
     thresholds = np.array([c.threshold for _, c in planes], np.float32)[:, None, None]
-    window = _window_around((active > thresholds).any(axis=0))
+    window = _window_around(np.asarray((active > thresholds).any(axis=0)))
     top, left = window.top * stride_px, window.left * stride_px
     fine = _upsample(active, window, stride_px)[:, : height_px - top, : width_px - left]
     belongs = fine > thresholds
     _settle_overlaps(belongs, fine)
     frame = _Frame(top, left, height_px, reach_px)
-    return [
+    found = [
         region
         for mask, probability, (_, defect_class) in zip(belongs, fine, planes, strict=True)
         for region in _components(mask, probability, defect_class, frame=frame)
     ]
+    if len(found) <= MOST_REGIONS:
+        return found
+    return sorted(found, key=lambda region: region.area_px, reverse=True)[:MOST_REGIONS]
 
 
 def paint(regions: Sequence[Region], *, height_px: int, width_px: int) -> ClassMask:

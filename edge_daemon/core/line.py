@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edge_daemon.core.coils import CoilBook
-from edge_daemon.core.coverage import Arrival, CoverageBook, CoverageState, Stretch
+from edge_daemon.core.coverage import CoverageBook, CoverageState
 from edge_daemon.core.defects import DefectClass, Region
 from edge_daemon.core.messages import (
     CoverageEvent,
@@ -15,8 +15,9 @@ from edge_daemon.core.messages import (
     Severity,
     iso_utc,
 )
-from edge_daemon.core.placement import Place, Scale, place_frame
+from edge_daemon.core.placement import Scale, place_frame
 from edge_daemon.core.records import FrameDefect
+from edge_daemon.core.stretches import Stretch
 from edge_daemon.core.tracking import REACH_PX, DefectTracker, Origin, TrackedDefect
 from edge_daemon.core.wire import FrameHeader
 
@@ -49,13 +50,16 @@ class Passage:
     """A frame passing a camera.
 
     Attributes:
-        origin: where it lies on the strip.
-        arrival: how it follows on the frame before.
+        position_mm: of its first row along the strip, where known.
+        repeated_lines: rows at its top that the frame before has shown already; they aren't
+            looked at again.
+        origin: where the rest of it lies on the strip.
         now_ns: when it was received, ns since 1970 UTC.
     """
 
+    position_mm: float | None
+    repeated_lines: int
     origin: Origin
-    arrival: Arrival
     now_ns: int
 
 
@@ -84,9 +88,9 @@ class CameraLine:
         self._coils = coils
         self._bundle = bundle
         self._book = CoverageBook(saved)
-        self._saved = saved
         self._tracker = DefectTracker(REACH_PX)
         self._news = News()
+        self._unconfirmed: list[Stretch] = []
 
     @property
     def state(self) -> CoverageState | None:
@@ -104,6 +108,7 @@ class CameraLine:
         Raises:
             FrameError: its rows are already booked.
         """
+        self.rebook_unsettled(now_ns=now_ns)
         before = self._book.state
         place = place_frame(header, self._scale)
         arrival = self._book.arrive(header, place, now_ns=now_ns)
@@ -111,41 +116,47 @@ class CameraLine:
         if not (arrival.follows_on and same_coil):
             self._end_defects()
         self._news.frames_lost += arrival.frames_lost
-        self._retract_undecided()
+        torn = arrival.starts_anew or (arrival.gap is not None and not same_coil)
+        if torn and before is not None:  # first, for a coil that is done by this frame
+            self._coils.tear(before.coil)
         self._news.bodies += self._coils.enter(
             self._camera, header.coil, t_ns=header.t_ns, position_mm=place.position_mm
         )
+        if torn and before is not None:
+            self._coils.tear(header.coil)
         if arrival.gap is not None:
-            if arrival.gap.coil is None and before is not None:
-                self._coils.tear(before.coil, header.coil)
             self._book_missed(arrival.gap)
-        origin = Origin(self._camera, header.stream, header.coil, header.t_ns, place)
-        return Passage(origin, arrival, now_ns)
+        fresh = place.from_row(arrival.repeated_lines)
+        origin = Origin(self._camera, header.stream, header.coil, header.t_ns, fresh)
+        return Passage(place.position_mm, arrival.repeated_lines, origin, now_ns)
 
     def inspected(
         self, regions: Sequence[Region], passage: Passage
     ) -> tuple[tuple[FrameDefect, Region], ...]:
         """Book a frame as inspected and follow its defects.
 
+        Args:
+            regions: of the rows that aren't repeated.
+            passage: what `arrive` said of the frame.
+
         Returns:
-            The frame's parts of defects, each with its pixels.
+            The frame's parts of defects, each with its region.
         """
-        origin, arrival = passage.origin, passage.arrival
+        origin = passage.origin
         tracked = self._tracker.advance(regions, origin)
         self._tell_ended(tracked.ended)
         self._tell_long()
-        self._news.lines_inspected += arrival.fresh_lines
-        self._coils.book_lines(origin.coil, inspected=arrival.fresh_lines)
+        self._news.lines_inspected += origin.place.height_px
+        self._coils.book_lines(origin.coil, inspected=origin.place.height_px)
         self._coils.extend(origin.coil, origin.place.end_mm)
+        self._doubt(passage)
         told = self._book.book_inspected(undecided_from=self._tracker.first_undecided_line)
         self._tell_missed(told)
-        return tuple((_frame_defect(d, r, origin.place), r) for d, r in tracked.parts)
+        return tuple((_frame_defect(d, r, passage), r) for d, r in tracked.parts)
 
     def missed(self, reason: NotInspectedReason, passage: Passage) -> None:
         """Book a frame as not inspected."""
-        origin, arrival = passage.origin, passage.arrival
-        place = origin.place
-        first = place.end_line - arrival.fresh_lines
+        origin, place = passage.origin, passage.origin.place
         self._end_defects()
         self._coils.extend(origin.coil, place.end_mm)
         self._book_missed(
@@ -153,14 +164,35 @@ class CameraLine:
                 stream=origin.stream,
                 coil=origin.coil,
                 reason=reason,
-                from_line=first,
+                from_line=place.top_line,
                 to_line=place.end_line,
-                lines=arrival.fresh_lines,
-                from_mm=place.row_mm(first - place.top_line),
+                lines=place.height_px,
+                from_mm=place.position_mm,
                 to_mm=place.end_mm,
                 since_ns=passage.now_ns,
             )
         )
+
+    def confirm(self) -> None:
+        """Note that the engine is right: what it has said so far may be believed."""
+        self._unconfirmed.clear()
+
+    def distrust(self) -> None:
+        """Book all as not inspected that a faulty engine may have said since it was last right."""
+        for stretch in self._unconfirmed:
+            self._retract(stretch, were_inspected=True)
+            self._news.lines_not_inspected[stretch.reason] += stretch.lines
+            self._coils.book_lines(stretch.coil, not_inspected=stretch.lines)
+        self._tell_missed(self._unconfirmed)
+        self._unconfirmed.clear()
+
+    def rebook_unsettled(self, *, now_ns: int) -> None:
+        """After a restart, book what was neither told nor settled before it as not inspected."""
+        state = self._book.state
+        stretch = self._book.take_unsettled(self._scale, now_ns=now_ns)
+        if state is not None and stretch is not None:
+            self._retract(stretch, were_inspected=state.last_was_inspected)
+            self._book_missed(stretch)
 
     def tick(self, now_ns: int, *, quiet_for_ns: int) -> None:
         """Tell of a stretch that has been growing for so long without a frame to end it."""
@@ -171,12 +203,33 @@ class CameraLine:
         self._end_defects()
         self._tell_missed(self._book.close())
 
-    def _retract_undecided(self) -> None:
-        """After a crash, rows with an undecided defect are booked anew: take them off the coil."""
-        saved, self._saved = self._saved, None
-        if saved is not None:
-            undecided = saved.next_line - saved.settled_line
-            self._coils.book_lines(saved.coil, inspected=-undecided)
+    def _doubt(self, passage: Passage) -> None:
+        """Remember rows that were inspected, until the engine has been found right."""
+        origin, place = passage.origin, passage.origin.place
+        stretch = Stretch(
+            stream=origin.stream,
+            coil=origin.coil,
+            reason=NotInspectedReason.ENGINE_FAULT,
+            from_line=place.top_line,
+            to_line=place.end_line,
+            lines=place.height_px,
+            from_mm=place.position_mm,
+            to_mm=place.end_mm,
+            since_ns=passage.now_ns,
+        )
+        if self._unconfirmed and self._unconfirmed[-1].goes_on_in(stretch):
+            self._unconfirmed[-1] = self._unconfirmed[-1].joined(stretch)
+        else:
+            self._unconfirmed.append(stretch)
+
+    def _retract(self, stretch: Stretch, *, were_inspected: bool) -> None:
+        """Take rows off their coil that were booked before a crash and are booked anew."""
+        self._coils.retract_lines(
+            self._camera,
+            stretch.coil,
+            inspected=stretch.lines if were_inspected else 0,
+            not_inspected=0 if were_inspected else stretch.lines,
+        )
 
     def _book_missed(self, stretch: Stretch) -> None:
         self._news.lines_not_inspected[stretch.reason] += stretch.lines
@@ -206,7 +259,9 @@ class CameraLine:
         for defect in defects:
             self._news.bodies.append(self._event(defect, is_open=False))
             self._news.defects.append(defect.defect_class)
-            self._coils.book_defect(defect.origin.coil, defect.defect_class)
+            self._coils.book_defect(
+                defect.origin.coil, defect.defect_class.name, severity=defect.defect_class.severity
+            )
 
     def _tell_long(self) -> None:
         for defect in self._tracker.open_defects:
@@ -257,7 +312,8 @@ def _is_long(defect: TrackedDefect) -> bool:
     return defect.lines * scale.mm_per_px_along >= OPEN_DEFECT_TOLD_AFTER_MM
 
 
-def _frame_defect(defect: TrackedDefect, region: Region, place: Place) -> FrameDefect:
+def _frame_defect(defect: TrackedDefect, region: Region, passage: Passage) -> FrameDefect:
+    place = passage.origin.place
     x, y, w, h = region.bbox_xywh
     along = None if place.scale is None else place.scale.mm_per_px_along
     across = None if place.scale is None else place.scale.mm_per_px_across
@@ -268,7 +324,7 @@ def _frame_defect(defect: TrackedDefect, region: Region, place: Place) -> FrameD
         score=round(region.score, 4),
         severity=region.defect_class.severity,
         area_px=region.area_px,
-        bbox_xywh=region.bbox_xywh,
+        bbox_xywh=(x, y + passage.repeated_lines, w, h),
         position_mm=place.row_mm(y),
         across_mm=place.column_mm(x),
         length_mm=_times(h, along),

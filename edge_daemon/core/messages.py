@@ -17,6 +17,7 @@ ISO 8601, UTC, with six decimals and `Z`.
 """
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -66,6 +67,11 @@ def _to_four_decimals(value: float) -> float:
     return round(value, 4)
 
 
+def _down_to_four_decimals(value: float) -> float:
+    """So that 1.0 means all: one row that is missing in a thousand metres still shows."""
+    return math.floor(value * 10_000) / 10_000
+
+
 CameraId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 CoilId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 StreamId = Annotated[str, Field(max_length=4096)]
@@ -91,6 +97,12 @@ Length = Annotated[
 ]
 Fraction = Annotated[
     float, AllowInfNan(allow_inf_nan=False), Field(ge=0, le=1), AfterValidator(_to_four_decimals)
+]
+Share = Annotated[
+    float,
+    AllowInfNan(allow_inf_nan=False),
+    Field(ge=0, le=1),
+    AfterValidator(_down_to_four_decimals),
 ]
 
 
@@ -205,7 +217,7 @@ class CoilEvent(Body):
     cameras: Count | None = None
     lines_inspected: Count | None = None
     lines_not_inspected: Count | None = None
-    coverage: Fraction | None = None
+    coverage: Share | None = None
     complete: bool | None = None
     defects: Count | None = None
     defects_minor: Count | None = None

@@ -4,7 +4,7 @@ The PFNC formats (GenICam Pixel Format Naming Convention 2.x) become 8-bit grey:
 upper byte, RGB8 and BGR8 their luma (ITU-R BT.601, as OpenCV and JPEG weigh it).
 """
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -17,11 +17,12 @@ GreyImage: TypeAlias = NDArray[np.uint8]
 """(H, W) uint8, rows along the rolling direction, columns across the strip."""
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PNG_END = b"IEND\xaeB`\x82"
+_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 _JPEG_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_BARE_MARKERS = frozenset(range(0xD0, 0xD8)) | {0x01}
 _PNG_SIZE_BYTES = slice(16, 24)
+_PNG_CHUNK_BYTES = 12  # length, name and CRC, without the content
 _MARKER = 0xFF
 
 
@@ -79,12 +80,30 @@ def grey_from_file(packed: Part) -> GreyImage:
         raise FrameError(RejectReason.DECODE, f"the image can't be decoded: {error}") from error
     if image is None:
         raise FrameError(RejectReason.DECODE, "the image can't be decoded: damaged or unknown")
-    if image.dtype == np.uint16:
-        image = (image >> 8).astype(np.uint8)
-    if image.ndim == 3:  # noqa: PLR2004 - (H, W, channels); OpenCV gives BGR or BGRA
-        code = cv2.COLOR_BGRA2GRAY if image.shape[2] == 4 else cv2.COLOR_BGR2GRAY  # noqa: PLR2004
-        image = cv2.cvtColor(image, code)
-    return np.asarray(image, np.uint8)
+    grey = _grey(_upper_byte(image))
+    if grey is None:
+        raise FrameError(
+            RejectReason.DECODE,
+            f"the image has {image.dtype} pixels of shape {image.shape[2:]}; "
+            "8 or 16 bits of grey or colour are needed",
+        )
+    return grey
+
+
+def _upper_byte(image: NDArray[Any]) -> NDArray[Any]:
+    return (image >> 8).astype(np.uint8) if image.dtype == np.uint16 else image
+
+
+def _grey(image: NDArray[Any]) -> GreyImage | None:
+    """Luma of (H, W) grey, BGR or BGRA as OpenCV gives them; None of what else a TIFF may hold."""
+    if image.dtype != np.uint8:
+        return None
+    codes = {(): None, (3,): cv2.COLOR_BGR2GRAY, (4,): cv2.COLOR_BGRA2GRAY}
+    channels = image.shape[2:]
+    if channels not in codes:
+        return None
+    code = codes[channels]
+    return image if code is None else np.asarray(cv2.cvtColor(image, code), np.uint8)
 
 
 def compressed_size(packed: Part, codec: Codec) -> tuple[int, int]:
@@ -104,8 +123,13 @@ def compressed_size(packed: Part, codec: Codec) -> tuple[int, int]:
 
 
 def _png_size(view: memoryview) -> tuple[int, int] | None:
-    whole = view[:8] == _PNG_SIGNATURE and view[-8:] == _PNG_END
-    if not whole:
+    """Walk the chunks to the end (PNG, 5.3): OpenCV reserves the memory that a length claims."""
+    at = len(_PNG_SIGNATURE)
+    if view[:at] != _PNG_SIGNATURE or view[-len(_PNG_END) :] != _PNG_END:
+        return None
+    while at + _PNG_CHUNK_BYTES < len(view):
+        at += _PNG_CHUNK_BYTES + int.from_bytes(view[at : at + 4], "big")
+    if at + _PNG_CHUNK_BYTES != len(view):
         return None
     fields = bytes(view[_PNG_SIZE_BYTES])
     return int.from_bytes(fields[:4], "big"), int.from_bytes(fields[4:], "big")

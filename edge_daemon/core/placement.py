@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from edge_daemon.core.wire import FrameHeader
 
+FARTHEST_MM = 1e12
+"""A million kilometres: what lies beyond is no position on a strip, and no message takes it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scale:
@@ -28,7 +31,7 @@ class Place:
         top_line: row counter of its first row, since the stream began.
         height_px: its rows.
         position_mm: of the first row along the strip: from the encoder, else from the row counter
-            and the scale; None where neither is there.
+            and the scale; None where neither is there, or beyond `FARTHEST_MM`.
         scale: the camera's scale, None where unknown.
     """
 
@@ -53,7 +56,11 @@ class Place:
             return self.position_mm
         if self.position_mm is None or self.scale is None:
             return None
-        return self.position_mm + row * self.scale.mm_per_px_along
+        return _on_a_strip(self.position_mm + row * self.scale.mm_per_px_along)
+
+    def from_row(self, row: int) -> "Place":
+        """Place of what is left of the frame without its first rows."""
+        return Place(self.top_line + row, self.height_px - row, self.row_mm(row), self.scale)
 
     def column_mm(self, column: int) -> float | None:
         """Position of a column across the strip."""
@@ -67,4 +74,10 @@ def place_frame(header: FrameHeader, scale: Scale | None) -> Place:
     position_mm = header.encoder_mm
     if position_mm is None and scale is not None:
         position_mm = header.top_line * scale.mm_per_px_along
+    if position_mm is not None:
+        position_mm = _on_a_strip(position_mm)
     return Place(header.top_line, header.height, position_mm, scale)
+
+
+def _on_a_strip(position_mm: float) -> float | None:
+    return position_mm if abs(position_mm) <= FARTHEST_MM else None

@@ -173,8 +173,12 @@ def _connected(
     regions: Sequence[Region], before: Sequence[TrackedDefect], reach_px: int
 ) -> list[tuple[list[Region], list[TrackedDefect]]]:
     """Group regions with the open defects that they go on, and with each other through these."""
+    loose: list[tuple[list[Region], list[TrackedDefect]]] = []
     groups: list[tuple[list[Region], list[TrackedDefect]]] = []
     for region in regions:
+        if not region.top_runs:
+            loose.append(([region], []))
+            continue
         continued = [
             old
             for old in before
@@ -190,7 +194,13 @@ def _connected(
             else:
                 apart.append(group)
         groups = [*apart, (members, continued)]
-    return groups
+    return groups + loose
+
+
+def _first_pixel(region: Region) -> tuple[int, int]:
+    """Row and column in the frame; no other region has that pixel, while corners may coincide."""
+    x, y, _, _ = region.bbox_xywh
+    return y, x + int(region.pixels[0].argmax())
 
 
 def _join(
@@ -202,13 +212,13 @@ def _join(
     areas = [d.area_px for d in continued] + [region.area_px for region in regions]
     scores = [d.score for d in continued] + [region.score for region in regions]
     area = sum(areas)
-    first = min(regions, key=lambda region: (region.bbox_xywh[1], region.bbox_xywh[0]))
-    x, y, _, _ = first.bbox_xywh
+    defect_class = regions[0].defect_class
+    row, column = min(_first_pixel(region) for region in regions)
     fresh = TrackedDefect(
-        id=defect_id(origin, first.defect_class, line=top + y, column=x),
-        defect_class=first.defect_class,
+        id=defect_id(origin, defect_class, line=top + row, column=column),
+        defect_class=defect_class,
         origin=origin,
-        first_line=top + y,
+        first_line=top + row,
         end_line=top + max(y + h for _, y, _, h in boxes),
         left_px=min(x for x, _, _, _ in boxes),
         right_px=max(x + w for x, _, w, _ in boxes),

@@ -38,6 +38,7 @@ CAMERA_ID_PATTERN = r"^[A-Za-z0-9_-]{1,64}\Z"
 MAX_HEADER_BYTES = 4096
 MAX_SIDE_PX = 16384
 _INT64_MAX = 2**63 - 1
+_PLACING = ("v", "stream", "seq", "t_ns", "height", "first_line")
 _CAMERA_ID = re.compile(CAMERA_ID_PATTERN)
 
 Part: TypeAlias = bytes | memoryview
@@ -108,11 +109,14 @@ class Frame:
         camera: the camera's id.
         header: the checked header.
         payload: packed pixels; a view on the receive buffer, not a copy.
+        fault: what is wrong with the header beside the frame's place; then the rest of the header
+            is made up, and the payload empty.
     """
 
     camera: str
     header: FrameHeader
     payload: memoryview
+    fault: FrameError | None = None
 
 
 def parse_camera_id(part: Part) -> str:
@@ -150,10 +154,9 @@ def parse_header(part: Part) -> FrameHeader:
         raise FrameError(RejectReason.HEADER_JSON, f"the header is no JSON: {error}") from error
     if not isinstance(fields, dict):
         raise FrameError(RejectReason.HEADER_JSON, "the header has to be a JSON object")
-    if fields.get("v") != 1 or isinstance(fields.get("v"), bool):
-        raise FrameError(
-            RejectReason.VERSION, f"this daemon speaks version 1, got v={fields.get('v')!r}"
-        )
+    version = fields.get("v")
+    if type(version) is not int or version != 1:  # neither True nor 1.0, which equal 1
+        raise FrameError(RejectReason.VERSION, f"this daemon speaks version 1, got v={version!r}")
     try:
         return FrameHeader.model_validate(fields)
     except ValidationError as error:
@@ -178,6 +181,39 @@ def parse(parts: Sequence[Part]) -> Frame:
         )
     camera = parse_camera_id(parts[0])
     return Frame(camera, parse_header(parts[1]), memoryview(parts[2]))
+
+
+def parse_placed(parts: Sequence[Part]) -> Frame:
+    """As `parse`, but a frame that is wrong and still says which rows it has is returned.
+
+    So its rows can be booked; `Frame.fault` says why they can't be inspected.
+
+    Raises:
+        FrameError: anything that breaks the contract and leaves the place unknown.
+    """
+    try:
+        return parse(parts)
+    except FrameError as error:
+        header = _placing_header(parts[1]) if error.reason is RejectReason.HEADER_FIELD else None
+        if header is None:
+            raise
+        return Frame(parse_camera_id(parts[0]), header, memoryview(b""), fault=error)
+
+
+def _placing_header(part: Part) -> FrameHeader | None:
+    """The header with its place as sent, other faults mended; None where the place is the fault."""
+    sent = json.loads(bytes(part))
+    fields = {key: sent[key] for key in _PLACING if key in sent}
+    fields |= {"width": 1, "format": PixelFormat.MONO8, "codec": Codec.RAW}
+    header = None
+    for key in ("v", "coil", "encoder_mm"):
+        tried = fields | {k: sent[k] for k in (key,) if k in sent}
+        try:
+            header = FrameHeader.model_validate(tried)
+        except ValidationError:
+            continue
+        fields = tried
+    return header
 
 
 def check_payload(frame: Frame) -> None:

@@ -104,6 +104,7 @@ class Courier:
         self._sender: Sender | None = None
         self._delivery_trouble: str | None = None
         self._stop: _Stop | None = None
+        self._farewell = True
         self._told: tuple[int, int] | None = None
 
     def __enter__(self) -> Self:
@@ -182,6 +183,10 @@ class Courier:
         self._inbox.put(flush)
         return flush.done.wait(timeout_s)
 
+    def omit_farewell(self) -> None:
+        """At the end let the broker publish the will: this is no clean stop."""
+        self._farewell = False
+
     def close(self, drain_s: float = _DRAIN_S) -> None:
         """Commit what was submitted, deliver until `drain_s` is over, say goodbye, stop.
 
@@ -228,8 +233,9 @@ class Courier:
         if self._intake.waiting:
             _log.error("%d bookings were not made durable: %s", self._intake.waiting, self.degraded)
         if self._sender is not None:
-            self._sender.say_goodbye()
-            self._turn_until(self._gone, _FAREWELL_S)
+            if self._farewell:
+                self._sender.say_goodbye()
+                self._turn_until(self._gone, _FAREWELL_S)
             self._sender.cut()
 
     def _turn_until(self, reached: Callable[[], bool], limit_s: float) -> None:

@@ -41,7 +41,7 @@ class KnownAnswerTest:
             EngineError: it failed, or its answer is too far off.
         """
         difference = float(np.abs(segmenter.segment(self._strip) - self._expected).max())
-        if difference > self._tolerance:
+        if not difference <= self._tolerance:  # NaN compares as False
             raise EngineError(
                 f"known answer: the engine is off by {difference:.4f}, {self._tolerance} is "
                 "allowed; the bundle or the runtime has changed, or the hardware is failing"

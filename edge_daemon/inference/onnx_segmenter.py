@@ -1,5 +1,7 @@
 """Runs a bundle's network with ONNX Runtime on the CPU. The one module that imports onnxruntime."""
 
+from collections.abc import Callable
+
 import onnxruntime
 from numpy import concatenate, float32, isfinite
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime
@@ -29,8 +31,15 @@ BATCH = 8
 class OnnxSegmenter:
     """A network that is loaded and ready to run; make it with `load_onnx`."""
 
-    def __init__(self, session: onnxruntime.InferenceSession, bundle: Bundle) -> None:
+    def __init__(
+        self,
+        session: onnxruntime.InferenceSession,
+        bundle: Bundle,
+        *,
+        beat: Callable[[], None],
+    ) -> None:
         self._session = session
+        self._beat = beat
         self._input = bundle.manifest.input.name
         self._output = bundle.manifest.output.name
         self._cells = bundle.manifest.output.shape[1:]
@@ -55,8 +64,11 @@ class OnnxSegmenter:
         """
         if len(strips) <= BATCH:
             return self._run(strips)
-        turns = range(0, len(strips), BATCH)
-        return concatenate([self._run(strips[at : at + BATCH]) for at in turns])
+        answers = []
+        for at in range(0, len(strips), BATCH):
+            answers.append(self._run(strips[at : at + BATCH]))
+            self._beat()
+        return concatenate(answers)
 
     def _run(self, strips: Strips) -> Probabilities:
         try:
@@ -84,12 +96,15 @@ def check_probabilities(answers: Probabilities, shape: tuple[int, ...]) -> None:
         raise EngineError(f"the network answered {lowest}..{highest}, which is no probability")
 
 
-def load_onnx(bundle: Bundle, *, threads: int = 0) -> OnnxSegmenter:
+def load_onnx(
+    bundle: Bundle, *, threads: int = 0, beat: Callable[[], None] = lambda: None
+) -> OnnxSegmenter:
     """Load a bundle's network.
 
     Args:
         bundle: the checked bundle.
         threads: CPU threads for one strip; 0 leaves the choice to ONNX Runtime.
+        beat: called after each turn of a frame that takes several: it is no stall.
 
     Raises:
         BundleError: the network can't be loaded, or doesn't take strips of 256 x 1600.
@@ -111,4 +126,4 @@ def load_onnx(bundle: Bundle, *, threads: int = 0) -> OnnxSegmenter:
         raise BundleError(
             f"{bundle.onnx_path}: ONNX Runtime can't load it ({error}); export the bundle again"
         ) from error
-    return OnnxSegmenter(session, bundle)
+    return OnnxSegmenter(session, bundle, beat=beat)

@@ -7,8 +7,8 @@ of its frame numbers books those rows as not inspected. Nothing here grows.
 
 import queue
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -16,9 +16,9 @@ import zmq
 
 from edge_daemon.clock import Clock
 from edge_daemon.errors import ConfigurationError
+from edge_daemon.ingest.endpoint import EndpointError, PullSocket, bind_pull
 from edge_daemon.pipeline import Message
 
-RECEIVE_HIGH_WATER = 4
 _POLL_MS = 200
 _PUT_S = 0.2
 _JOIN_S = 5.0
@@ -52,7 +52,7 @@ class Receiver:
         self._max_payload_bytes = max_payload_bytes
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._receive, name="receiver", daemon=True)
-        self._sockets: list[zmq.Socket[bytes]] = []
+        self._sockets: list[PullSocket] = []
         self._exits = ExitStack()
         self.failure: BaseException | None = None
 
@@ -68,9 +68,8 @@ class Receiver:
             ConfigurationError: an endpoint can't be bound.
         """
         with ExitStack() as exits:
-            context = exits.enter_context(zmq.Context())
             for endpoint in self._endpoints:
-                self._sockets.append(exits.enter_context(self._bind(context, endpoint)))
+                self._sockets.append(exits.enter_context(self._bind(endpoint)))
             self._exits = exits.pop_all()
         self._thread.start()
         return self
@@ -86,6 +85,11 @@ class Receiver:
         self._thread.join(_JOIN_S)
         self._exits.close()
 
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
     def stop(self) -> None:
         """Receive no more."""
         self._stopping.set()
@@ -94,23 +98,13 @@ class Receiver:
         """Wait until the thread has put its last message."""
         self._thread.join(_JOIN_S)
 
-    def _bind(self, context: "zmq.Context[zmq.Socket[bytes]]", endpoint: str) -> zmq.Socket[bytes]:
-        socket = context.socket(zmq.PULL)
-        socket.setsockopt(zmq.RCVHWM, RECEIVE_HIGH_WATER)
-        socket.setsockopt(zmq.MAXMSGSIZE, self._max_payload_bytes)
-        socket.setsockopt(zmq.LINGER, 0)
-        # A camera whose cable was pulled says no goodbye; without a heartbeat its peer stays.
-        socket.setsockopt(zmq.HEARTBEAT_IVL, 1000)
-        socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3000)
+    @contextmanager
+    def _bind(self, endpoint: str) -> Iterator[PullSocket]:
         try:
-            socket.bind(endpoint)
-        except zmq.ZMQError as error:
-            socket.close()
-            raise ConfigurationError(
-                f"[ingest] bind: {endpoint} can't be bound ({error.strerror}); is another daemon "
-                "running, or is the address not this machine's?"
-            ) from error
-        return socket
+            with bind_pull(endpoint, max_part_bytes=self._max_payload_bytes) as socket:
+                yield socket
+        except EndpointError as error:
+            raise ConfigurationError(f"[ingest] bind: {error}") from error
 
     def _receive(self) -> None:
         poller = zmq.Poller()
@@ -121,8 +115,8 @@ class Receiver:
                 self._beat()
                 for socket, _ in poller.poll(_POLL_MS):
                     self._put(_read(socket, self._clock))
-        except zmq.ZMQError as error:
-            self.failure = error
+        except Exception as failure:  # noqa: BLE001 - a thread's outermost frame: main reports it
+            self.failure = failure
 
     def _put(self, message: Message) -> None:
         while not self._stopping.is_set():
@@ -134,7 +128,7 @@ class Receiver:
                 return
 
 
-def _read(socket: zmq.Socket[bytes], clock: Clock) -> Message:
+def _read(socket: PullSocket, clock: Clock) -> Message:
     """Take one message off a socket without copying its payload.
 
     Of a message with too many parts only the first few are kept: enough to refuse it by.

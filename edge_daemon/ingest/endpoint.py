@@ -1,0 +1,113 @@
+"""The two ends of the wire: a PUSH that plays the camera, a PULL that the daemon or recorder binds.
+
+The daemon binds, cameras connect. Both ends hold a few messages and no more: a daemon that doesn't
+keep up is felt by the camera, which then drops and counts.
+"""
+
+import errno
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
+
+import zmq
+
+from edge_daemon.errors import EdgeDaemonError
+
+PushSocket: TypeAlias = "zmq.Socket[bytes]"
+PullSocket: TypeAlias = "zmq.Socket[bytes]"
+
+SEND_HIGH_WATER = 4
+RECEIVE_HIGH_WATER = 8
+_HEARTBEAT_MS, _HEARTBEAT_TIMEOUT_MS = 1000, 3000
+_RECONNECT_MS, _RECONNECT_MAX_MS = 100, 2000
+_KEEPALIVE_AFTER_S, _KEEPALIVE_EVERY_S, _KEEPALIVE_TRIES = 10, 5, 3
+_PROBE_S = 1.0
+_IPC = "ipc://"
+_REMEDIES = {
+    errno.EADDRINUSE: "stop the daemon or recorder that is bound to it, or take another one",
+    errno.EADDRNOTAVAIL: "take an address of this computer's",
+    errno.ENODEV: "take an address of this computer's",
+    errno.ENOENT: "make its folder",
+    errno.EACCES: "let this user write to its folder, or take a port above 1023",
+    errno.ENAMETOOLONG: "a path has 107 characters at most",
+}
+
+
+class EndpointError(EdgeDaemonError):
+    """An address is none, is taken, or nobody is there."""
+
+
+@contextmanager
+def connect_push(address: str, *, linger_ms: int) -> Iterator[PushSocket]:
+    """Open the camera's end; what is still queued when it is closed has `linger_ms` to get out.
+
+    Raises:
+        EndpointError: it is no address.
+    """
+    with zmq.Context() as context, context.socket(zmq.PUSH) as push:
+        push.setsockopt(zmq.SNDHWM, SEND_HIGH_WATER)
+        # Without it frames pile up for a daemon that isn't there, and come late instead of not.
+        push.setsockopt(zmq.IMMEDIATE, 1)
+        push.setsockopt(zmq.LINGER, linger_ms)
+        push.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_MS)
+        push.setsockopt(zmq.RECONNECT_IVL_MAX, _RECONNECT_MAX_MS)
+        push.setsockopt(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
+        push.setsockopt(zmq.HEARTBEAT_TIMEOUT, _HEARTBEAT_TIMEOUT_MS)
+        try:
+            push.connect(address)
+        except zmq.ZMQError as error:
+            raise _refusal(address, error.errno) from error
+        yield push
+
+
+@contextmanager
+def bind_pull(address: str, *, max_part_bytes: int) -> Iterator[PullSocket]:
+    """Open the daemon's end; who sends a longer part is disconnected.
+
+    Raises:
+        EndpointError: it is no address, or it is taken.
+    """
+    if _is_listened_on(address):
+        raise _refusal(address, errno.EADDRINUSE)
+    with zmq.Context() as context, context.socket(zmq.PULL) as pull:
+        pull.setsockopt(zmq.RCVHWM, RECEIVE_HIGH_WATER)
+        pull.setsockopt(zmq.MAXMSGSIZE, max_part_bytes)
+        pull.setsockopt(zmq.LINGER, 0)
+        # A camera whose cable was pulled says no goodbye. TCP finds that out, not ZeroMQ's
+        # heartbeats: one that goes to a camera which has left in order is answered by a reset, and
+        # with that the kernel throws away the camera's last frames that nobody has read yet.
+        pull.setsockopt(zmq.TCP_KEEPALIVE, 1)
+        pull.setsockopt(zmq.TCP_KEEPALIVE_IDLE, _KEEPALIVE_AFTER_S)
+        pull.setsockopt(zmq.TCP_KEEPALIVE_INTVL, _KEEPALIVE_EVERY_S)
+        pull.setsockopt(zmq.TCP_KEEPALIVE_CNT, _KEEPALIVE_TRIES)
+        try:
+            pull.bind(address)
+        except zmq.ZMQError as error:
+            raise _refusal(address, error.errno) from error
+        yield pull
+
+
+def _is_listened_on(address: str) -> bool:
+    """Whether somebody listens on the file of an ipc address.
+
+    ZeroMQ doesn't ask: it deletes the file and puts its own there, and the daemon that was bound to
+    it would never get a frame again.
+    """
+    if not address.startswith(_IPC):
+        return False
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(_PROBE_S)
+        try:
+            probe.connect(address.removeprefix(_IPC))
+        except (TimeoutError, PermissionError):
+            return True
+        except OSError:
+            return False
+    return True
+
+
+def _refusal(address: str, number: int | None) -> EndpointError:
+    number = number or errno.EINVAL
+    remedy = _REMEDIES.get(number, "write it as tcp://HOST:PORT or ipc:///PATH")
+    return EndpointError(f"{address} can't be used ({zmq.strerror(number)}): {remedy}")
