@@ -45,7 +45,8 @@ def run(config: ConfigOption = None) -> None:
 @app.command()
 def replay(
     sources: Annotated[
-        list[Path], typer.Argument(help="Folders of images, images, recordings (.mcap).")
+        list[Path],
+        typer.Argument(metavar="SOURCE", help="Folders of images, images, recordings (.mcap)."),
     ],
     config: ConfigOption = None,
     *,
@@ -95,7 +96,8 @@ def replay(
 @app.command()
 def camera(
     sources: Annotated[
-        list[Path], typer.Argument(help="Folders of images, images, recordings (.mcap).")
+        list[Path],
+        typer.Argument(metavar="SOURCE", help="Folders of images, images, recordings (.mcap)."),
     ],
     connect: Annotated[str, typer.Option(help="Where the daemon listens, tcp://HOST:PORT.")],
     *,

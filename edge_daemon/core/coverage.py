@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from edge_daemon.core.messages import NotInspectedReason
 from edge_daemon.core.placement import Place, Scale
 from edge_daemon.core.stretches import Stretch
-from edge_daemon.core.wire import FrameHeader
+from edge_daemon.core.wire import MAX_SIDE_PX, FrameHeader
 from edge_daemon.errors import FrameError, RejectReason
 
 STRETCH_TOLD_AFTER_NS = 1_000_000_000
@@ -257,10 +257,11 @@ def _starts_anew(before: CoverageState, header: FrameHeader) -> bool:
     """A new stream, or one whose numbers go back while its clock goes on.
 
     The second breaks the contract, but to refuse such a camera's frames as duplicates would leave
-    it blind for as long as it had run before.
+    it blind for as long as it had run before. A row counter may go back by less than the tallest
+    frame without that: these are rows sent again.
     """
     end_line = header.top_line + header.height
-    counts_back = header.seq < before.next_seq or end_line <= before.next_line
+    counts_back = header.seq < before.next_seq or end_line <= before.next_line - MAX_SIDE_PX
     return header.stream != before.stream or (counts_back and header.t_ns > before.t_ns)
 
 

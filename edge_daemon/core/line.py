@@ -122,7 +122,7 @@ class CameraLine:
         self._news.bodies += self._coils.enter(
             self._camera, header.coil, t_ns=header.t_ns, position_mm=place.position_mm
         )
-        if torn and before is not None:
+        if torn:
             self._coils.tear(header.coil)
         if arrival.gap is not None:
             self._book_missed(arrival.gap)
@@ -193,6 +193,7 @@ class CameraLine:
         if state is not None and stretch is not None:
             self._retract(stretch, were_inspected=state.last_was_inspected)
             self._book_missed(stretch)
+            self._tell_missed(self._book.close())  # now: the camera may never come back
 
     def tick(self, now_ns: int, *, quiet_for_ns: int) -> None:
         """Tell of a stretch that has been growing for so long without a frame to end it."""

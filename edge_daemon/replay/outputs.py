@@ -80,6 +80,6 @@ class Delivery:
         self.tell(outcome.facts)
 
     def tell(self, facts: Facts) -> None:
-        """Send facts."""
+        """Send facts; their state is kept for nobody, a replay begins anew each time."""
         if facts.announcements:
-            self._courier.submit(Booking(facts.announcements, facts.state))
+            self._courier.submit(Booking(facts.announcements))

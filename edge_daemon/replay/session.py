@@ -24,8 +24,6 @@ from edge_daemon.report.writer import ReportWriter
 from edge_daemon.telemetry.delivery import DeliveryMetrics
 from edge_daemon.telemetry.metrics import Metrics
 
-_DRAIN_S = 30.0
-
 
 @dataclass(frozen=True, slots=True)
 class ReplayRequest:
@@ -41,6 +39,7 @@ class ReplayRequest:
         mqtt: URL of a broker to tell; None tells nobody.
         camera: id that images get.
         continuous: the images of a folder follow each other on the strip.
+        patience_s: how long the broker may take with what it hasn't taken when the input is over.
     """
 
     sources: tuple[Path, ...]
@@ -52,6 +51,7 @@ class ReplayRequest:
     mqtt: str | None = None
     camera: str = IMAGE_CAMERA
     continuous: bool = False
+    patience_s: float = 30.0
 
 
 def run_replay(
@@ -123,13 +123,14 @@ def _open_outputs(
         facts = {"bundle": engine.name, "input": ", ".join(p.name for p in request.sources)}
         outputs.append(Report(exits.enter_context(ReportWriter(request.report, facts=facts))))
     if request.mqtt is not None:
-        outputs.append(
-            _open_delivery(Broker.from_url(request.mqtt, config.mqtt.root), engine, exits)
-        )
+        broker = Broker.from_url(request.mqtt, config.mqtt.root)
+        outputs.append(_open_delivery(broker, engine, exits, patience_s=request.patience_s))
     return outputs
 
 
-def _open_delivery(broker: Broker, engine: Engine, exits: ExitStack) -> Delivery:
+def _open_delivery(
+    broker: Broker, engine: Engine, exits: ExitStack, *, patience_s: float
+) -> Delivery:
     """Deliver by an outbox of its own: the daemon's belongs to the daemon."""
     folder = exits.enter_context(tempfile.TemporaryDirectory(prefix="edge-daemon-replay-"))
     clock = SystemClock()
@@ -165,20 +166,22 @@ def _open_delivery(broker: Broker, engine: Engine, exits: ExitStack) -> Delivery
             observer=observer,
         )
     )
-    exits.callback(_require_delivered, courier, observer, broker)
+    exits.callback(_require_delivered, courier, observer, broker, patience_s=patience_s)
     return Delivery(courier)
 
 
-def _require_delivered(courier: Courier, observer: DeliveryMetrics, broker: Broker) -> None:
+def _require_delivered(
+    courier: Courier, observer: DeliveryMetrics, broker: Broker, *, patience_s: float
+) -> None:
     """Wait until the broker has taken all; a replay keeps nothing for later.
 
     Raises:
         EdgeDaemonError: it hasn't.
     """
-    courier.close(_DRAIN_S)
+    courier.close(patience_s)
     if observer.depth:
         raise EdgeDaemonError(
             f"{observer.depth} messages were not taken by {broker.host}:{broker.port} within "
-            f"{_DRAIN_S:g} s ({courier.broker_trouble or 'still waiting'}); replay again when the "
-            "broker is there"
+            f"{patience_s:g} s ({courier.broker_trouble or 'still waiting'}); replay again when "
+            "the broker is there"
         )

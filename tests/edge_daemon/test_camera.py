@@ -16,7 +16,7 @@ from edge_daemon.clock import SystemClock
 from edge_daemon.core.pixels import decode
 from edge_daemon.core.wire import parse
 from edge_daemon.errors import SourceError
-from edge_daemon.recordings.endpoint import EndpointError, PullSocket, bind_pull
+from edge_daemon.ingest.endpoint import EndpointError, PullSocket, bind_pull
 from edge_daemon.recordings.writing import RecordingWriter
 
 UNPACED = PlaySettings(speed=None, wait=True)
@@ -25,7 +25,7 @@ import sys
 from pathlib import Path
 from edge_daemon.camera import PlaySettings, play
 from edge_daemon.clock import SystemClock
-from edge_daemon.recordings.endpoint import stop_on_signals
+from edge_daemon.signals import stop_on_signals
 
 with stop_on_signals() as stop:
     settings = PlaySettings(fps=50, loop=True)
