@@ -12,8 +12,8 @@ from pathlib import Path
 import zmq
 
 from edge_daemon.clock import Clock
-from edge_daemon.errors import FrameError, RecordingError, SourceError
-from edge_daemon.ingest.endpoint import EndpointError, PushSocket, connect_push
+from edge_daemon.errors import EndpointError, FrameError, RecordingError, SourceError
+from edge_daemon.ingest.endpoint import PushSocket, connect_push
 from edge_daemon.recordings.images import ImageStream, read_image
 from edge_daemon.recordings.recording import read_recording
 from edge_daemon.recordings.sources import (

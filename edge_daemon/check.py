@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_daemon.config import Config, load_config, state_directory
-from edge_daemon.daemon import broker_from
 from edge_daemon.delivery.broker import Broker
 from edge_daemon.delivery.subscriber import LinkChanged, Subscriber
 from edge_daemon.engine import load_engine
@@ -104,7 +103,7 @@ def _check_http(bind: str) -> Finding:
 
 def _check_broker(config: Config) -> Finding:
     try:
-        broker = broker_from(config.mqtt)
+        broker = Broker.from_config(config.mqtt)
     except ConfigurationError as error:
         return Finding("broker", ok=False, detail=str(error))
     if broker is None:

@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from importlib.metadata import version
 
 from edge_daemon.clock import Clock
-from edge_daemon.config import Config, MqttSection, state_directory
+from edge_daemon.config import Config, state_directory
 from edge_daemon.core.alarm_panel import AlarmPanel
 from edge_daemon.core.messages import HealthReport, StatusReport, iso_utc
 from edge_daemon.delivery.broker import Broker
@@ -121,7 +121,7 @@ class Daemon:
                 f"{directory}: can't be made ({error.strerror}); name a folder that the daemon may "
                 "write to with [state] directory"
             ) from error
-        broker = broker_from(self._config.mqtt)
+        broker = Broker.from_config(self._config.mqtt)
         status = StatusReport(
             online=True,
             state="running",
@@ -239,24 +239,6 @@ class Daemon:
             cameras=totals.cameras,
             inspecting=self._health.ready().ok,
         )
-
-
-def broker_from(section: MqttSection) -> Broker | None:
-    """The broker that a configuration names.
-
-    Raises:
-        ConfigurationError: its settings don't go together.
-    """
-    if section.url is None:
-        return None
-    return Broker.from_url(
-        section.url,
-        section.root,
-        password_file=section.password_file,
-        ca_file=section.ca_file,
-        cert_file=section.certificate_file,
-        key_file=section.key_file,
-    )
 
 
 def _book(courier: Courier, facts: Facts, heart: Heart) -> None:

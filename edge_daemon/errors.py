@@ -5,7 +5,7 @@ EdgeDaemonError
 |   `-- BundleError      the bundle on disk is not what its manifest says
 |-- FrameError           nobody: this frame is counted, booked as not inspected, the line moves on
 |-- SourceError          the caller of `replay` or `camera`: the source as a whole can't be used
-|-- EndpointError        the caller of `camera` or `record`: no such address, or nobody there
+|-- EndpointError        an address can't be had, or nobody is there; systemd tries again
 |-- RecordingError       the caller: a recording can't be written or read
 |-- StoreError           the disk: state can't be kept; alerts wait, nothing is announced
 `-- EngineError          the process: leave, systemd starts it again, the gap is booked
@@ -62,6 +62,14 @@ class FrameError(EdgeDaemonError):
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+
+
+class EndpointError(EdgeDaemonError):
+    """An address can't be had: wrong, taken, not there yet, or nobody answers there.
+
+    At a start this is no fault of the configuration for sure: the one who holds the address may be
+    about to leave, the network card about to come. So systemd tries again.
+    """
 
 
 class SourceError(EdgeDaemonError):

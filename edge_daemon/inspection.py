@@ -176,7 +176,8 @@ class InspectionWorker:
         self._metrics.frame_latency_seconds.observe((self._clock.monotonic_ns() - arrived_ns) / 1e9)
         self._count(outcome, message)
         self._tell(outcome.facts)
-        if outcome.fault is not None:
+        if outcome.fault is not None:  # told now: after the restart it would be one of its gaps
+            self._tell_all(self._inspector.tick(self._clock.now_ns(), quiet_for_ns=0))
             raise outcome.fault
 
     def _count(self, outcome: Outcome, message: Message) -> None:

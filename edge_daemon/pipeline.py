@@ -208,10 +208,11 @@ class Inspector:
         unknown until it does, so no coil that was open can be complete.
         """
         self._coils.tear(*(state.coil for state in self._coils.open_coils))
+        closed = self._close_defects()
         for key in self._saved:
             if key.startswith(_CAMERA):
-                self._line(key.removeprefix(_CAMERA)).rebook_unsettled(now_ns=now_ns)
-        return [self._close_defects(), *self._loose_ends()]
+                self._line(key.removeprefix(_CAMERA))
+        return [closed, *self._of_each(lambda line: line.rebook_unsettled(now_ns=now_ns))]
 
     def _close_defects(self) -> Facts:
         saved = {key: text for key, text in self._saved.items() if key.startswith(_OPEN)}
@@ -231,21 +232,15 @@ class Inspector:
 
     def distrust(self) -> list[Facts]:
         """The engine didn't: rows since its last good answer were not inspected."""
-        for line in self._lines.values():
-            line.distrust()
-        return self._loose_ends()
+        return self._of_each(CameraLine.distrust)
 
     def tick(self, now_ns: int, *, quiet_for_ns: int) -> list[Facts]:
         """Tell of stretches that have been growing while no frame came to end them."""
-        for line in self._lines.values():
-            line.tick(now_ns, quiet_for_ns=quiet_for_ns)
-        return self._loose_ends()
+        return self._of_each(lambda line: line.tick(now_ns, quiet_for_ns=quiet_for_ns))
 
     def close(self, t_ns: int) -> list[Facts]:
         """End all that is open: the input is over (a daemon that stops goes on later instead)."""
-        for line in self._lines.values():
-            line.close()
-        ends = self._loose_ends()
+        ends = self._of_each(CameraLine.close)
         done = tuple(Announcement(body) for body in self._coils.close_all(t_ns))
         return [*ends, Facts(done, self._coil_state())]
 
@@ -278,10 +273,17 @@ class Inspector:
             )
         return self._lines[camera]
 
-    def _loose_ends(self) -> list[Facts]:
-        """Facts of all cameras that have news."""
-        facts = [self._facts(camera, line, None) for camera, line in self._lines.items()]
-        return [each for each in facts if each.announcements]
+    def _of_each(self, act: Callable[[CameraLine], None]) -> list[Facts]:
+        """Do something with every camera and give the facts of those that have news by it.
+
+        One camera after the other: a crash may come between their facts, and the coils' counts in
+        the first must not hold what only the second tells.
+        """
+        facts = []
+        for camera, line in self._lines.items():
+            act(line)
+            facts.append(self._facts(camera, line, None))
+        return [each for each in facts if each.news != News()]
 
     def _facts(self, camera: str, line: CameraLine, message: Message | None) -> Facts:
         news = line.take_news()

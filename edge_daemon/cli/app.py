@@ -66,7 +66,11 @@ def replay(
         Path | None, typer.Option(help="Folder for an HTML report that opens without a server.")
     ] = None,
     mqtt: Annotated[
-        str | None, typer.Option(help="Broker to tell, mqtt://HOST:PORT; default nobody.")
+        str | None,
+        typer.Option(
+            help="Broker to tell, mqtt://HOST:PORT, below [mqtt] root; default nobody. Beside a "
+            "daemon set a root of its own: EDGE_DAEMON_MQTT_ROOT."
+        ),
     ] = None,
     camera: Annotated[str, typer.Option(help="Camera id that images get.")] = "replay",
     continuous: Annotated[
@@ -196,7 +200,9 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
             )
     if as_json:
         sys.stdout.write(json.dumps([asdict(finding) for finding in findings], indent=2) + "\n")
-    if not findings[0].ok:
+    if any(
+        finding.subject in {"configuration", "bundle"} for finding in findings if not finding.ok
+    ):
         raise typer.Exit(EXIT_CONFIGURATION)
     if not all(finding.ok for finding in findings):
         raise typer.Exit(EXIT_FAILED)
@@ -244,12 +250,12 @@ def watch(
     import contextlib
 
     from edge_daemon.config import load_config
-    from edge_daemon.daemon import broker_from
+    from edge_daemon.delivery.broker import Broker
     from edge_daemon.watch import watch as follow
 
     section = load_config(config).mqtt
     asked = {"url": mqtt or section.url or "mqtt://127.0.0.1:1883", "root": root or section.root}
-    broker = broker_from(section.model_copy(update=asked))
+    broker = Broker.from_config(section.model_copy(update=asked))
     if broker is not None:
         with contextlib.suppress(KeyboardInterrupt):
             follow(broker, out=sys.stdout, as_json=as_json)

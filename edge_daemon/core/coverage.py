@@ -231,6 +231,10 @@ class CoverageBook:
             return []
         return self.close()
 
+    def settle(self) -> None:
+        """Note that all that was booked has been told as far as it has to be."""
+        self._settle(None)
+
     def close(self, *, older_than_ns: int | None = None) -> list[Stretch]:
         """Give out the stretch that is still growing, if there is one (and it is that old)."""
         held = self._stretch

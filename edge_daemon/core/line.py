@@ -179,6 +179,11 @@ class CameraLine:
 
     def distrust(self) -> None:
         """Book all as not inspected that a faulty engine may have said since it was last right."""
+        if not self._unconfirmed:
+            return
+        self._end_defects()
+        self._tell_missed(self._book.close())
+        self._book.settle()  # or a restart would tell of the last rows once more
         for stretch in self._unconfirmed:
             self._retract(stretch, were_inspected=True)
             self._news.lines_not_inspected[stretch.reason] += stretch.lines

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
+from edge_daemon.config import MqttSection
 from edge_daemon.errors import ConfigurationError
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -21,6 +22,7 @@ class Broker:
         port: TCP port.
         tls: whether the connection is encrypted; certificate and host name are then checked.
         root: first levels of every topic.
+        role: who connects; the daemon and a replay beside it must not take each other's place.
         username: None where the broker knows clients by certificate, or not at all.
         password_file: file that holds the password; read again at each connection, so that a
             changed one needs no restart.
@@ -38,11 +40,31 @@ class Broker:
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
+    role: str = "daemon"
 
     @property
     def client_id(self) -> str:
         """The same at each start, so that the broker drops a half-open connection of before."""
-        return f"edge-daemon-{self.root.replace('/', '-')}"
+        role = "" if self.role == "daemon" else f"{self.role}-"
+        return f"edge-daemon-{role}{self.root.replace('/', '-')}"
+
+    @classmethod
+    def from_config(cls, section: MqttSection) -> Self | None:
+        """The broker that a configuration names, None where it names none.
+
+        Raises:
+            ConfigurationError: its settings don't go together.
+        """
+        if section.url is None:
+            return None
+        return cls.from_url(
+            section.url,
+            section.root,
+            password_file=section.password_file,
+            ca_file=section.ca_file,
+            cert_file=section.certificate_file,
+            key_file=section.key_file,
+        )
 
     @classmethod
     def from_url(

@@ -12,14 +12,13 @@ from typing import TypeAlias
 
 import zmq
 
-from edge_daemon.errors import EdgeDaemonError
+from edge_daemon.errors import EndpointError
 
 PushSocket: TypeAlias = "zmq.Socket[bytes]"
 PullSocket: TypeAlias = "zmq.Socket[bytes]"
 
 SEND_HIGH_WATER = 4
 RECEIVE_HIGH_WATER = 8
-_HEARTBEAT_MS, _HEARTBEAT_TIMEOUT_MS = 1000, 3000
 _RECONNECT_MS, _RECONNECT_MAX_MS = 100, 2000
 _KEEPALIVE_AFTER_S, _KEEPALIVE_EVERY_S, _KEEPALIVE_TRIES = 10, 5, 3
 _PROBE_S = 1.0
@@ -32,10 +31,6 @@ _REMEDIES = {
     errno.EACCES: "let this user write to its folder, or take a port above 1023",
     errno.ENAMETOOLONG: "a path has 107 characters at most",
 }
-
-
-class EndpointError(EdgeDaemonError):
-    """An address is none, is taken, or nobody is there."""
 
 
 @contextmanager
@@ -52,8 +47,7 @@ def connect_push(address: str, *, linger_ms: int) -> Iterator[PushSocket]:
         push.setsockopt(zmq.LINGER, linger_ms)
         push.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_MS)
         push.setsockopt(zmq.RECONNECT_IVL_MAX, _RECONNECT_MAX_MS)
-        push.setsockopt(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
-        push.setsockopt(zmq.HEARTBEAT_TIMEOUT, _HEARTBEAT_TIMEOUT_MS)
+        _watch_peer(push)
         try:
             push.connect(address)
         except zmq.ZMQError as error:
@@ -74,18 +68,25 @@ def bind_pull(address: str, *, max_part_bytes: int) -> Iterator[PullSocket]:
         pull.setsockopt(zmq.RCVHWM, RECEIVE_HIGH_WATER)
         pull.setsockopt(zmq.MAXMSGSIZE, max_part_bytes)
         pull.setsockopt(zmq.LINGER, 0)
-        # A camera whose cable was pulled says no goodbye. TCP finds that out, not ZeroMQ's
-        # heartbeats: one that goes to a camera which has left in order is answered by a reset, and
-        # with that the kernel throws away the camera's last frames that nobody has read yet.
-        pull.setsockopt(zmq.TCP_KEEPALIVE, 1)
-        pull.setsockopt(zmq.TCP_KEEPALIVE_IDLE, _KEEPALIVE_AFTER_S)
-        pull.setsockopt(zmq.TCP_KEEPALIVE_INTVL, _KEEPALIVE_EVERY_S)
-        pull.setsockopt(zmq.TCP_KEEPALIVE_CNT, _KEEPALIVE_TRIES)
+        _watch_peer(pull)
         try:
             pull.bind(address)
         except zmq.ZMQError as error:
             raise _refusal(address, error.errno) from error
         yield pull
+
+
+def _watch_peer(end: "zmq.Socket[bytes]") -> None:
+    """Find out that the other end is gone though it said no goodbye.
+
+    TCP's keep-alive does, not ZeroMQ's heartbeats: a beat, or the answer to one, that goes to a
+    camera which has left in order is answered by a reset, and with that the kernel throws away the
+    camera's last frames that nobody has read yet.
+    """
+    end.setsockopt(zmq.TCP_KEEPALIVE, 1)
+    end.setsockopt(zmq.TCP_KEEPALIVE_IDLE, _KEEPALIVE_AFTER_S)
+    end.setsockopt(zmq.TCP_KEEPALIVE_INTVL, _KEEPALIVE_EVERY_S)
+    end.setsockopt(zmq.TCP_KEEPALIVE_CNT, _KEEPALIVE_TRIES)
 
 
 def _is_listened_on(address: str) -> bool:

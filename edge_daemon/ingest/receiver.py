@@ -15,8 +15,8 @@ from typing import Self
 import zmq
 
 from edge_daemon.clock import Clock
-from edge_daemon.errors import ConfigurationError
-from edge_daemon.ingest.endpoint import EndpointError, PullSocket, bind_pull
+from edge_daemon.errors import EndpointError
+from edge_daemon.ingest.endpoint import PullSocket, bind_pull
 from edge_daemon.pipeline import Message
 
 _POLL_MS = 200
@@ -65,7 +65,7 @@ class Receiver:
         """Bind and start to receive.
 
         Raises:
-            ConfigurationError: an endpoint can't be bound.
+            EndpointError: an endpoint can't be bound.
         """
         with ExitStack() as exits:
             for endpoint in self._endpoints:
@@ -104,7 +104,7 @@ class Receiver:
             with bind_pull(endpoint, max_part_bytes=self._max_payload_bytes) as socket:
                 yield socket
         except EndpointError as error:
-            raise ConfigurationError(f"[ingest] bind: {error}") from error
+            raise EndpointError(f"[ingest] bind: {error}") from error
 
     def _receive(self) -> None:
         poller = zmq.Poller()

@@ -1,11 +1,11 @@
 """Takes every frame of a source through the inspector: no thread, no queue, no clock."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from edge_daemon.errors import SourceError
 from edge_daemon.pipeline import Inspector, Message, Outcome, unreadable
-from edge_daemon.recordings.sources import ReplaySource, SourceFrame
+from edge_daemon.recordings.sources import SourceFrame
 from edge_daemon.replay.outputs import Output
 
 
@@ -34,7 +34,7 @@ class Pace:
 
 
 def play_through(
-    source: ReplaySource,
+    source: Iterable[SourceFrame],
     inspector: Inspector,
     outputs: Sequence[Output],
     *,

@@ -4,7 +4,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -123,8 +123,10 @@ def _open_outputs(
         facts = {"bundle": engine.name, "input": ", ".join(p.name for p in request.sources)}
         outputs.append(Report(exits.enter_context(ReportWriter(request.report, facts=facts))))
     if request.mqtt is not None:
-        broker = Broker.from_url(request.mqtt, config.mqtt.root)
-        outputs.append(_open_delivery(broker, engine, exits, patience_s=request.patience_s))
+        broker = Broker.from_config(config.mqtt.model_copy(update={"url": request.mqtt}))
+        if broker is not None:
+            broker = replace(broker, role="replay")
+            outputs.append(_open_delivery(broker, engine, exits, patience_s=request.patience_s))
     return outputs
 
 

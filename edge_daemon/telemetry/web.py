@@ -22,7 +22,7 @@ from typing import Any, Self
 
 from prometheus_client.exposition import choose_encoder
 
-from edge_daemon.errors import ConfigurationError
+from edge_daemon.errors import ConfigurationError, EndpointError
 from edge_daemon.telemetry.health import Health, Report
 from edge_daemon.telemetry.metrics import Metrics
 
@@ -74,14 +74,15 @@ class WebServer:
         """Bind and start serving.
 
         Raises:
-            ConfigurationError: `bind` is no address, or one that can't be had.
+            ConfigurationError: `bind` is no address.
+            EndpointError: it can't be had.
         """
         host, port = _parse_bind(self._bind)
         try:
             self._server = _listen(host, port, respond=self.respond)
         except (OSError, UnicodeError) as error:  # UnicodeError: no valid host name
             found = getattr(error, "strerror", None) or error
-            raise ConfigurationError(
+            raise EndpointError(
                 f'[http] bind = "{self._bind}": {found}; stop what listens there '
                 f"(ss -ltnp 'sport = :{port}' shows it) or choose an address of this computer "
                 "and a free port"

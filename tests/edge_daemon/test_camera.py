@@ -15,8 +15,8 @@ from edge_daemon.camera import PlaySettings, PlaySummary, play
 from edge_daemon.clock import SystemClock
 from edge_daemon.core.pixels import decode
 from edge_daemon.core.wire import parse
-from edge_daemon.errors import SourceError
-from edge_daemon.ingest.endpoint import EndpointError, PullSocket, bind_pull
+from edge_daemon.errors import EndpointError, SourceError
+from edge_daemon.ingest.endpoint import PullSocket, bind_pull
 from edge_daemon.recordings.writing import RecordingWriter
 
 UNPACED = PlaySettings(speed=None, wait=True)

@@ -21,7 +21,8 @@ from jsonschema import Draft7Validator
 from edge_daemon.clock import SystemClock
 from edge_daemon.config import Config, HttpSection, IngestSection, MqttSection, StateSection
 from edge_daemon.core.wire import Codec, FrameHeader, PixelFormat, encode
-from edge_daemon.daemon import Daemon, broker_from
+from edge_daemon.daemon import Daemon
+from edge_daemon.delivery.broker import Broker
 from edge_daemon.engine import shipped_bundle
 from edge_daemon.errors import ConfigurationError, StoreError
 from edge_daemon.schemas import load
@@ -207,13 +208,13 @@ def test_a_wrong_configuration_ends_it_with_78_and_the_line(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("section", ["http", "ingest"])
-def test_a_port_that_is_taken_ends_it_with_78_the_key_and_the_remedy(
+def test_a_port_that_is_taken_ends_it_with_1_the_key_and_the_remedy(
     tmp_path: Path, section: str
 ) -> None:
     daemon = DaemonProcess(tmp_path)
     address = {"http": daemon.http, "ingest": daemon.frames.removeprefix("tcp://")}[section]
     with socket.create_server(("127.0.0.1", int(address.rpartition(":")[2]))):
-        complaint = complaint_of("run", "--config", daemon.config, code=78)
+        complaint = complaint_of("run", "--config", daemon.config, code=1)
     assert f"[{section}] bind" in complaint
     assert address in complaint
     assert "stop " in complaint
@@ -295,14 +296,14 @@ def test_an_interrupt_ends_it_with_0_and_the_handlers_from_before_are_back(tmp_p
 
 
 def test_without_a_url_there_is_no_broker() -> None:
-    assert broker_from(MqttSection()) is None
+    assert Broker.from_config(MqttSection()) is None
 
 
 def test_the_broker_gets_what_the_section_says(tmp_path: Path) -> None:
     section = MqttSection(
         url="mqtts://line@broker:8884", root="plant/l2", password_file=tmp_path, ca_file=tmp_path
     )
-    broker = broker_from(section)
+    broker = Broker.from_config(section)
     assert broker is not None
     assert (broker.host, broker.port, broker.tls, broker.root) == ("broker", 8884, True, "plant/l2")
     assert (broker.username, broker.password_file, broker.ca_file) == ("line", tmp_path, tmp_path)
@@ -310,4 +311,4 @@ def test_the_broker_gets_what_the_section_says(tmp_path: Path) -> None:
 
 def test_a_password_for_nobody_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="a password needs a user"):
-        broker_from(MqttSection(url="mqtt://broker", password_file=tmp_path))
+        Broker.from_config(MqttSection(url="mqtt://broker", password_file=tmp_path))

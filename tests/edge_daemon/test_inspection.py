@@ -152,6 +152,8 @@ def test_an_engine_fault_is_booked_before_the_failure_shows_and_nothing_is_inspe
         wait_until(lambda: worker.has_ended)
     assert isinstance(worker.failure, EngineError)
     assert bench.missed == {"engine_fault": HEIGHT}
+    (told,) = [body for body in bench.bodies if isinstance(body, CoverageEvent)]
+    assert (told.from_line, told.to_line, told.reason) == (HEIGHT, 2 * HEIGHT, "engine_fault")
     assert not any(failed_when_booked)
     assert bench.totals.lines_inspected == HEIGHT
     assert bench.inbox.qsize() == 1
@@ -178,12 +180,13 @@ def test_a_store_that_is_gone_ends_it() -> None:
         raise StoreError("the courier has stopped")
 
     bench = Bench(on_book=refuse)
+    bench.send(0)
     with bench.worker() as worker:
         wait_until(lambda: worker.has_ended)
     assert isinstance(worker.failure, StoreError)
 
 
-def test_a_known_answer_that_is_wrong_ends_it() -> None:
+def test_a_known_answer_that_is_wrong_ends_it_and_takes_back_what_was_called_clean() -> None:
     bench = Bench(known_answer_every_ns=60 * SECOND_NS, known_factor=0.5)
     with bench.worker() as worker:
         bench.send(0)
@@ -193,6 +196,7 @@ def test_a_known_answer_that_is_wrong_ends_it() -> None:
         wait_until(lambda: worker.has_ended)
     assert isinstance(worker.failure, EngineError)
     assert "known answer" in str(worker.failure)
+    assert [b.reason for b in bench.bodies if isinstance(b, CoverageEvent)] == ["engine_fault"]
 
 
 def test_a_known_answer_that_is_right_is_dated() -> None:

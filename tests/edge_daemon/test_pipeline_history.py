@@ -128,7 +128,7 @@ class Camera:
     def take(self, send: Send, now_ns: int) -> Message:
         """Expose a frame."""
         self.seq += send.frames_skipped
-        top = max(self.line - send.overlap, 0)
+        top = max(self.line - min(send.overlap, send.height - 1), 0)
         image = steel.steel(send.height)
         if send.mark == "through":
             image[:, 16:32] = steel.BRIGHT
@@ -182,6 +182,7 @@ class Oracle:
     uncounted: Counter[str] = field(default_factory=Counter)
     last: dict[str, FrameHeader] = field(default_factory=dict)
     former_stream: dict[str, str] = field(default_factory=dict)
+    settled: dict[str, int] = field(default_factory=dict)
     coils: dict[str, OpenCoil] = field(default_factory=dict)
 
     def copy(self) -> "Oracle":
@@ -190,6 +191,7 @@ class Oracle:
             Counter(self.uncounted),
             dict(self.last),
             dict(self.former_stream),
+            dict(self.settled),
             {
                 name: dataclasses.replace(coil, cameras=set(coil.cameras))
                 for name, coil in self.coils.items()
@@ -206,15 +208,15 @@ class Oracle:
         return header.seq <= last.seq or header.top_line + header.height <= booked
 
     def restart(self, saved: dict[str, str]) -> None:
-        """Rows that the disk doesn't know as settled are not inspected after all."""
-        for coil in self.coils.values():
-            coil.torn = True
+        """Note which rows the disk knows as settled; the others are not inspected after all."""
+        self.settled.clear()
         for camera, last in self.last.items():
             state = CoverageState.model_validate_json(saved[f"camera/{camera}"])
             assert (state.stream, state.next_seq) == (last.stream, last.seq + 1)
             assert state.next_line == len(self.rows[camera, last.stream])
             assert 0 <= state.settled_line <= state.next_line
-            self._revoke((camera, last.stream), state.settled_line)
+            if state.settled_line < state.next_line:
+                self.settled[camera] = state.settled_line
 
     def book(self, camera: str, header: FrameHeader, outcome: Outcome) -> None:
         """Take in a frame that was not refused, and what was told of it."""
@@ -230,11 +232,11 @@ class Oracle:
         uncounted = max(skipped * header.height - missing, 0)
         same_coil = last is not None and last.coil == header.coil
         torn = is_new or (missing + uncounted > 0 and not same_coil)
-        if torn and last is not None and last.coil in self.coils:
-            self.coils[last.coil].torn = True
+        if torn and last is not None:
+            self._tear(last.coil)
         self._check_coils(camera, header, told)
-        if torn and header.coil in self.coils:
-            self.coils[header.coil].torn = True
+        if torn:
+            self._tear(header.coil)
         gap_coil = header.coil if same_coil and not is_new else None
         self._add(stream, missing, inspected=False, coil=gap_coil)
         self.uncounted[camera] += uncounted
@@ -249,15 +251,27 @@ class Oracle:
         assert news.frames_lost == (header.seq if is_new or last is None else skipped)
         self.last[camera] = header
 
-    def _revoke(self, stream: Stream, settled: int) -> None:
-        """After a crash: rows of a defect that has not ended, of a stretch that was not told."""
+    def take_back(self, facts: Facts) -> None:
+        """What a restart tells: first that no open coil is complete, then each camera's rows."""
+        if facts.camera is None:
+            for open_coil in self.coils:
+                self._tear(open_coil)
+            return
+        stream = (facts.camera, self.last[facts.camera].stream)
+        settled = self.settled.pop(facts.camera)
         revoked = self.rows[stream][settled:]
+        assert facts.news.lines_not_inspected.total() == len(revoked)
         self.rows[stream][settled:] = [(False, coil) for _, coil in revoked]
         for was_inspected, name in revoked:
             coil = self.coils.get(name or "")
-            if coil is not None and was_inspected:
-                coil.inspected -= 1
-                coil.missed += 1
+            if coil is not None:
+                is_own = facts.camera in coil.cameras
+                coil.inspected -= is_own and was_inspected
+                coil.missed += 1 - (is_own and not was_inspected)
+
+    def _tear(self, coil: str | None) -> None:
+        if coil in self.coils:
+            self.coils[coil].torn = True
 
     def _add(self, stream: Stream, count: int, *, inspected: bool, coil: str | None) -> None:
         self.rows[stream] += [(inspected, coil)] * count
@@ -351,6 +365,8 @@ class Plant:
         self.oracle.book(frame.camera, frame.header, outcome)
         self.keep(outcome.facts)
         if outcome.fault is not None:
+            for facts in self.inspector.tick(self.now_ns, quiet_for_ns=0):
+                self.keep(facts)
             self.crash(0)
 
     def keep(self, facts: Facts) -> None:
@@ -365,7 +381,9 @@ class Plant:
         self.oracle.restart(saved)
         self.inspector = steel.inspector(saved)
         for facts in self.inspector.start(now_ns=self.now_ns):
+            self.oracle.take_back(facts)
             self.keep(facts)
+        assert self.oracle.settled == {}
 
     def end(self) -> None:
         """Every camera sends once more, then the input is over."""

@@ -7,8 +7,8 @@ import pytest
 import zmq
 
 from edge_daemon.clock import SystemClock
-from edge_daemon.errors import RecordingError
-from edge_daemon.ingest.endpoint import EndpointError, bind_pull, connect_push
+from edge_daemon.errors import EndpointError, RecordingError
+from edge_daemon.ingest.endpoint import bind_pull, connect_push
 from edge_daemon.recorder import RecordSummary, record
 from edge_daemon.recordings.recording import MAX_MESSAGE_BYTES, read_recording
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import zmq
 
-from edge_daemon.ingest.endpoint import EndpointError, bind_pull, connect_push
+from edge_daemon.errors import EndpointError
+from edge_daemon.ingest.endpoint import bind_pull, connect_push
 
 
 @pytest.mark.parametrize("address", ["", "127.0.0.1:5555", "nonsense://x", "tcp://*"])

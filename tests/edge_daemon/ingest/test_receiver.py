@@ -10,7 +10,7 @@ import zmq
 
 from edge_daemon.clock import SystemClock
 from edge_daemon.core.wire import parse
-from edge_daemon.errors import ConfigurationError, FrameError, RejectReason
+from edge_daemon.errors import EndpointError, FrameError, RejectReason
 from edge_daemon.ingest.receiver import Receiver
 from edge_daemon.pipeline import Message
 from tests.conftest import PATIENCE_S, free_port, wait_until
@@ -141,7 +141,7 @@ def test_an_endpoint_that_is_taken_is_refused_and_stays_the_others(
 ) -> None:
     endpoint = {"tcp": f"tcp://127.0.0.1:{free_port()}", "ipc": f"ipc://{tmp_path}/frames"}[scheme]
     with start(endpoint) as first:
-        with pytest.raises(ConfigurationError, match=r"\[ingest\] bind") as caught:
+        with pytest.raises(EndpointError, match=r"\[ingest\] bind") as caught:
             start(endpoint).__enter__()
         assert endpoint in str(caught.value)
         assert "Address already in use" in str(caught.value)
@@ -166,13 +166,13 @@ def test_a_socket_file_that_a_killed_daemon_left_behind_is_no_hindrance(
 
 
 def test_an_address_of_another_computer_is_refused(start: Start) -> None:
-    with pytest.raises(ConfigurationError, match=r"\[ingest\] bind.*tcp://192\.0\.2\.1:5555"):
+    with pytest.raises(EndpointError, match=r"\[ingest\] bind.*tcp://192\.0\.2\.1:5555"):
         start("tcp://192.0.2.1:5555").__enter__()
 
 
 def test_when_one_endpoint_cannot_be_had_the_others_are_free_again(start: Start) -> None:
     endpoint = f"tcp://127.0.0.1:{free_port()}"
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(EndpointError):
         start(endpoint, "tcp://192.0.2.1:5555").__enter__()
     with start(endpoint) as bench:
         assert bench.receiver.addresses == (endpoint,)

@@ -11,7 +11,7 @@ from http import HTTPStatus
 import pytest
 
 from edge_daemon.clock import ManualClock
-from edge_daemon.errors import ConfigurationError
+from edge_daemon.errors import ConfigurationError, EndpointError
 from edge_daemon.telemetry.health import Health
 from edge_daemon.telemetry.metrics import Metrics
 from edge_daemon.telemetry.web import CLIENT_TIMEOUT_S, MAX_CONNECTIONS, Response, WebServer
@@ -264,18 +264,18 @@ def test_an_address_in_use_names_the_key_and_the_remedy(
     address: str, used_metrics: Metrics, health: Health
 ) -> None:
     second = WebServer(address, used_metrics, health=health)
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises(EndpointError) as caught:
         second.__enter__()
     assert f'[http] bind = "{address}": Address already in use' in str(caught.value)
     assert f"sport = :{address.rpartition(':')[2]}" in str(caught.value)
 
 
 @pytest.mark.parametrize("bind", ["192.0.2.1:9108", f"{'x' * 64}.invalid:9108"])
-def test_an_address_of_another_computer_is_a_configuration_error(
+def test_an_address_of_another_computer_is_refused(
     bind: str, used_metrics: Metrics, health: Health
 ) -> None:
     server = WebServer(bind, used_metrics, health=health)
-    with pytest.raises(ConfigurationError, match=r"\[http\] bind = .*an address of this computer"):
+    with pytest.raises(EndpointError, match=r"\[http\] bind = .*an address of this computer"):
         server.__enter__()
 
 
