@@ -123,8 +123,9 @@ class CoverageBook:
         if self._restarted:
             reason = NotInspectedReason.DAEMON_RESTART
         from_mm = place.position_mm
-        if before is not None and header.encoder_mm is not None and before.next_mm is not None:
-            from_mm = min(before.next_mm, header.encoder_mm)
+        before_mm = None if before is None or header.encoder_mm is None else before.next_mm
+        if from_mm is not None and before_mm is not None:
+            from_mm = min(before_mm, from_mm)
         unseen_mm = from_mm is not None and from_mm != place.position_mm
         gap = None
         if place.top_line > 0 or unseen_mm:

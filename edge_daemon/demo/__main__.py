@@ -40,7 +40,7 @@ def main(
     out: Annotated[Path, typer.Option(help="Folder for recording, report and picture.")],
     coils: Annotated[int, typer.Option(min=1)] = 2,
     coil_length_m: Annotated[float, typer.Option(min=0.2)] = 4.0,
-    seed: Annotated[int, typer.Option(min=0)] = 7,
+    seed: Annotated[int, typer.Option(min=0)] = 11,
     fps: Annotated[float, typer.Option(min=0.1, help="Frames per second of the camera.")] = 4.0,
     *,
     broker: Annotated[bool, typer.Option(help="Use mosquitto where it is installed.")] = True,

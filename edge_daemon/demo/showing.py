@@ -18,7 +18,7 @@ _STRIPS_SHOWN = 8
 _SHOWN = {
     "status": ("online", "state", "version", "bundle"),
     "coil": ("state", "coil", "to_mm", "lines_inspected", "coverage", "complete", "defects"),
-    "defect": (*("class", "severity", "score", "coil", "position_mm"), "length_mm", "width_mm"),
+    "defect": (*("class", "severity", "open", "score", "coil", "position_mm"), "length_mm"),
     "coverage": ("camera", "reason", "lines", "from_mm", "to_mm"),
     "alarm": ("name", "active", "text"),
 }

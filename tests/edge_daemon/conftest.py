@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,10 @@ from edge_daemon.simulation.line import SyntheticLine
 from tests.conftest import PATIENCE_S, free_port, wait_until
 
 FRAMES_PER_COIL, ROWS = 6, 256
+needs_mosquitto = pytest.mark.skipif(
+    shutil.which("mosquitto", path="/usr/local/sbin:/usr/sbin:/usr/local/bin:/usr/bin") is None,
+    reason="mosquitto is not installed",
+)
 START_S = 60.0
 """Patience with what takes a second or two, for computers that have something else to do."""
 

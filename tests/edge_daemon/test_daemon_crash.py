@@ -11,9 +11,16 @@ from typing import Any
 import pytest
 
 from tests.conftest import Mosquitto, Recorder, wait_until
-from tests.edge_daemon.conftest import FRAMES_PER_COIL, ROWS, DaemonProcess, Scrape, messages_of
+from tests.edge_daemon.conftest import (
+    FRAMES_PER_COIL,
+    ROWS,
+    DaemonProcess,
+    Scrape,
+    messages_of,
+    needs_mosquitto,
+)
 
-pytestmark = pytest.mark.timeout(300)  # for a busy computer
+pytestmark = [pytest.mark.timeout(300), pytest.mark.broker, needs_mosquitto]
 # Frames of the recording: the first coil with a broker, some of the second without one, then the
 # daemon is killed; what passes before it is there again reaches into the third.
 WITH_BROKER, KILLED_AT, BACK_AT = FRAMES_PER_COIL, FRAMES_PER_COIL + 4, 2 * FRAMES_PER_COIL + 2

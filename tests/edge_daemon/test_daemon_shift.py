@@ -24,10 +24,11 @@ from tests.edge_daemon.conftest import (
     Scrape,
     edge_daemon,
     messages_of,
+    needs_mosquitto,
     renumbered,
 )
 
-pytestmark = pytest.mark.timeout(300)  # for a busy computer
+pytestmark = [pytest.mark.timeout(300), pytest.mark.broker, needs_mosquitto]
 FRAMES = 3 * FRAMES_PER_COIL
 CAMERAS = [
     f'[[camera]]\nid = "{camera}"\nmm_per_px_along = 0.5\nmm_per_px_across = 0.5'

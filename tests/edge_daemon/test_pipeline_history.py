@@ -362,7 +362,11 @@ class Plant:
             fine = outcome.record.verdict is not Verdict.NOT_INSPECTED
             assert fine == (fate == "fine")
             assert (outcome.fault is not None) == (fate in {"breaks", "nan"})
+        booked = self.oracle.rows.get((frame.camera, frame.header.stream), [])
+        first_row = max(len(booked), frame.header.top_line)
         self.oracle.book(frame.camera, frame.header, outcome)
+        if outcome.record.verdict is not Verdict.NOT_INSPECTED:
+            check_settled(outcome, bytes(frame.payload), first_row)
         self.keep(outcome.facts)
         if outcome.fault is not None:
             for facts in self.inspector.tick(self.now_ns, quiet_for_ns=0):
@@ -399,6 +403,16 @@ class Plant:
     def told(self) -> list[CoverageEvent]:
         bodies = [a.body for facts in self.disk for a in facts.announcements]
         return [body for body in bodies if isinstance(body, CoverageEvent)]
+
+
+def check_settled(outcome: Outcome, pixels: bytes, first_row: int) -> None:
+    """A mark down to a frame's last row keeps its rows open, a frame without marks settles all."""
+    document = outcome.facts.state[f"camera/{outcome.record.camera}"]
+    state = CoverageState.model_validate_json(document or "")
+    if steel.BRIGHT in pixels:
+        assert state.settled_line <= first_row
+    elif steel.DARK not in pixels:
+        assert state.settled_line == state.next_line
 
 
 @given(histories)

@@ -17,6 +17,7 @@ from edge_daemon.core.wire import (
     parse,
     parse_camera_id,
     parse_header,
+    parse_placed,
 )
 from edge_daemon.errors import FrameError, RejectReason
 
@@ -287,3 +288,49 @@ def test_a_checksum_of_zero_is_a_checksum() -> None:
     with pytest.raises(FrameError) as caught:
         check_payload(parse([b"cam", packed(crc32=0), b"abcdef"]))
     assert caught.value.reason is RejectReason.CRC32
+
+
+def test_a_right_message_is_placed_as_it_is() -> None:
+    parts = [b"cam", packed(coil="C1"), b"abcdef"]
+    assert parse_placed(parts) == parse(parts)
+    assert parse_placed(parts).fault is None
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"width": 0}, {"format": "Mono10"}, {"codec": 7}, {"crc32": -1}, {"encoder_mm": "1"}]
+)
+def test_a_wrong_message_that_says_its_rows_keeps_its_place(wrong: dict[str, object]) -> None:
+    frame = parse_placed([b"cam", packed(first_line=70, coil="C1", **wrong), b"abcdef"])
+    assert frame.fault is not None
+    assert frame.fault.reason is RejectReason.HEADER_FIELD
+    header = frame.header
+    assert (frame.camera, header.stream, header.seq) == ("cam", "7f3a", 5)
+    assert (header.top_line, header.height, header.coil) == (70, 2, "C1")
+    assert frame.payload.nbytes == 0
+
+
+def test_a_coil_that_is_none_leaves_the_rows_where_they_are() -> None:
+    frame = parse_placed([b"cam", packed(coil="C 1", encoder_mm=9.5), b"abcdef"])
+    assert frame.fault is not None
+    assert (frame.header.coil, frame.header.encoder_mm, frame.header.top_line) == (None, 9.5, 10)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"stream": 1}, {"seq": -1}, {"t_ns": None}, {"height": 0}, {"first_line": "7"}, {"v": 2}],
+)
+def test_a_wrong_message_without_a_place_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(FrameError):
+        parse_placed([b"cam", packed(**wrong), b"abcdef"])
+
+
+@given(st.dictionaries(st.sampled_from(sorted(EVERYTHING)), json_values, min_size=1, max_size=4))
+@settings(deadline=None, derandomize=True, max_examples=200)
+def test_no_wrong_header_raises_anything_but_a_frame_error(changes: dict[str, object]) -> None:
+    parts = [b"cam", json.dumps(EVERYTHING | changes).encode(), b""]
+    try:
+        frame = parse_placed(parts)
+    except FrameError as error:
+        str(error).encode()
+    else:
+        assert frame.header.height >= 1
