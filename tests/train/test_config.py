@@ -1,0 +1,52 @@
+"""Configurations: defaults, files, overrides, and faults that say where they are."""
+
+from pathlib import Path
+
+import pytest
+
+from edge_daemon.errors import ConfigurationError
+from train.config import RunConfig, load_config
+
+
+def test_no_file_means_the_defaults() -> None:
+    assert load_config(None, []) == RunConfig()
+
+
+def test_overrides_lie_over_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text("seed = 5\n[optim]\nsteps = 10\nbatch = 2\n")
+    config = load_config(path, ["optim.steps=20", "data.root=some/where", "imagenet=false"])
+    assert (config.seed, config.optim.steps, config.optim.batch) == (5, 20, 2)
+    assert config.data.root == Path("some/where")
+    assert not config.imagenet
+
+
+def test_a_saved_configuration_comes_back(tmp_path: Path) -> None:
+    config = load_config(None, ["network.decoder_channels=[8, 8]", "optim.batch=3"])
+    path = tmp_path / "config.json"
+    path.write_text(config.model_dump_json())
+    assert load_config(path, []) == config
+
+
+@pytest.mark.parametrize(
+    ("override", "reason"),
+    [
+        ("steps", "expected key=value"),
+        ("optim.stepz=3", "optim.stepz"),
+        ("optim.steps=0", "optim.steps"),
+        ("optim.steps=many", "optim.steps"),
+        ("seed.deeper=1", "seed"),
+        ("data.clean_share=1.5", "data.clean_share"),
+    ],
+)
+def test_a_faulty_override_is_named(override: str, reason: str) -> None:
+    with pytest.raises(ConfigurationError, match=reason):
+        load_config(None, [override])
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"run\.toml"):
+        load_config(tmp_path / "run.toml", [])
+    (tmp_path / "run.toml").write_text("seed = = 1")
+    with pytest.raises(ConfigurationError, match=r"run\.toml"):
+        load_config(tmp_path / "run.toml", [])
