@@ -28,6 +28,8 @@ ANSWER_LEVELS = 1024
 """Stored probabilities are rounded to so many steps: fifty times finer than the tolerance."""
 PARITY_STRIPS = 8
 KNOWN_CANDIDATES = 24
+GREY_STEP = 8
+"""Of the known-answer strip: coarse greys take half the space, and any strip will do."""
 MAX_DIFFERING_SHARE = 2e-4
 """Of all cells: rounding weights to half precision moves an outline by a cell here and there."""
 
@@ -158,7 +160,7 @@ def _known_answer(path: Path, classes: int) -> tuple[Strips, Probabilities]:
         left = int(np.clip(at[2] * stride - piece_px // 2, 0, STRIP_WIDTH_PX - piece_px))
         pieces.append(candidates[at[0] : at[0] + 1, :, :, left : left + piece_px])
     rest = candidates[:1, :, :, : STRIP_WIDTH_PX - piece_px * classes]
-    strip = np.concatenate([*pieces, rest], axis=3)
+    strip = np.concatenate([*pieces, rest], axis=3) // GREY_STEP * GREY_STEP
     return strip, run_onnx(path, strip)
 
 

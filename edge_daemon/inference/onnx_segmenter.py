@@ -107,7 +107,8 @@ def load_onnx(
         beat: called after each turn of a frame that takes several: it is no stall.
 
     Raises:
-        BundleError: the network can't be loaded, or doesn't take strips of 256 x 1600.
+        BundleError: the network can't be loaded, isn't the one of the manifest, or doesn't take
+            strips of 256 x 1600.
     """
     strip = bundle.manifest.input.shape[2:]
     if strip != (STRIP_HEIGHT_PX, STRIP_WIDTH_PX):
@@ -126,4 +127,16 @@ def load_onnx(
         raise BundleError(
             f"{bundle.onnx_path}: ONNX Runtime can't load it ({error}); export the bundle again"
         ) from error
+    _check_names(session, bundle)
     return OnnxSegmenter(session, bundle, beat=beat)
+
+
+def _check_names(session: onnxruntime.InferenceSession, bundle: Bundle) -> None:
+    inputs = [one.name for one in session.get_inputs()]
+    outputs = [one.name for one in session.get_outputs()]
+    manifest = bundle.manifest
+    if inputs != [manifest.input.name] or manifest.output.name not in outputs:
+        raise BundleError(
+            f"{bundle.onnx_path}: takes {inputs} and gives {outputs}, the manifest names "
+            f"{manifest.input.name!r} and {manifest.output.name!r}; export the bundle again"
+        )

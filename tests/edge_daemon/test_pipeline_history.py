@@ -416,7 +416,7 @@ def check_settled(outcome: Outcome, pixels: bytes, first_row: int) -> None:
 
 
 @given(histories)
-@settings(deadline=None, derandomize=True, max_examples=120)
+@settings(deadline=None, derandomize=True, max_examples=250)
 def test_every_row_is_booked_once_and_told_if_nobody_saw_it(
     history: list[tuple[str, Trouble | None, Send]],
 ) -> None:
