@@ -35,7 +35,7 @@ def stripe(
 ) -> list[Region]:
     """A scratch in the rows from `first` to `end` of a frame."""
     plane = np.zeros((1, height, WIDTH), np.float32)
-    plane[:, first:end, left : left + width] = 0.75
+    plane[:, first:end, left : left + width] = 0.7
     return find_regions(
         plane, [SCRATCH], height_px=height, width_px=WIDTH, stride_px=1, reach_px=REACH_PX
     )
@@ -111,7 +111,7 @@ def test_a_defect_is_told_when_it_ends_with_all_that_is_known() -> None:
         class_id=3,
         class_name="scratch",
         severity="major",
-        score=0.75,
+        score=0.7,
         first_line=20,
         last_line=59,
         left_px=10,
@@ -129,7 +129,7 @@ def test_a_defect_is_told_when_it_ends_with_all_that_is_known() -> None:
         id=told.defect_id,
         class_id=3,
         class_name="scratch",
-        score=0.75,
+        score=0.7,
         severity="major",
         area_px=160,
         bbox_xywh=(10, 20, 4, 40),
@@ -176,6 +176,14 @@ def test_a_long_defect_is_told_open_once_and_closed_under_the_same_id(
     assert opened.last_line == frames * HEIGHT - 1
     assert closed.last_line == (frames + 3) * HEIGHT - 1
     assert seen.end().defects == 1
+
+
+def test_a_long_one_that_stays_too_small_is_not_told() -> None:
+    seen = Seen(Scale(1000.0, 1.0))
+    seen.frame(*stripe(96, width=1))
+    seen.frame(*stripe(0, 4, width=1))
+    assert seen.end().defects == 0
+    assert seen.defects == []
 
 
 def miss(seen: Seen) -> None:
