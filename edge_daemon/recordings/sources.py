@@ -23,7 +23,7 @@ from edge_daemon.recordings.images import ImageStream, list_images, printable_na
 from edge_daemon.recordings.recording import count_frames, read_recording
 
 IMAGE_CAMERA = "replay"
-_RECORDING_ENDINGS = (".mcap", ".mcap.part")
+RECORDING_ENDINGS = (".mcap", ".mcap.part")
 _NS_PER_IMAGE = 1_000_000_000
 _DIGEST_CHARS = 24
 
@@ -105,7 +105,7 @@ def _find_source(path: Path) -> Source:
         return ImageFiles(list_images(path))
     if not os.path.lexists(path):
         raise SourceError(f"{path} doesn't exist: name a folder of images, an image or a recording")
-    if path.name.endswith(_RECORDING_ENDINGS):
+    if path.name.endswith(RECORDING_ENDINGS):
         return RecordingFile(path)
     return ImageFiles((path,))
 

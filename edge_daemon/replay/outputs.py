@@ -3,9 +3,11 @@
 import json
 from typing import Protocol, TextIO
 
+from edge_daemon.core.records import FrameRecord
 from edge_daemon.core.submission import HEADER, submission_rows, to_csv
 from edge_daemon.delivery.courier import Booking, Courier
 from edge_daemon.pipeline import Facts, Outcome
+from edge_daemon.recordings.sources import RECORDING_ENDINGS
 from edge_daemon.report.writer import ReportWriter
 
 
@@ -49,10 +51,18 @@ class Submission:
     def add(self, source: str, outcome: Outcome) -> None:
         """Write a row for each class found."""
         if outcome.mask is not None:
-            self._file.write(to_csv(submission_rows(source, outcome.mask)))
+            image_id = _image_id(source, outcome.record)
+            self._file.write(to_csv(submission_rows(image_id, outcome.mask)))
 
     def tell(self, facts: Facts) -> None:
         """Nothing: a row is a class in an image."""
+
+
+def _image_id(source: str, record: FrameRecord) -> str:
+    """The image file's name; a recording holds many frames, so each of its own gets a name."""
+    if not source.endswith(RECORDING_ENDINGS):
+        return source
+    return f"{source}/{record.camera}/{record.stream}/{record.seq}"
 
 
 class Report:
