@@ -228,7 +228,8 @@ class CoverageBook:
             self._hold(stretch)
             return [] if held is None else [held]
         self._hold(held.joined(stretch))
-        if stretch.since_ns - held.since_ns < STRETCH_TOLD_AFTER_NS:
+        # A wall clock that was set back must not hold a stretch back for as long.
+        if 0 <= stretch.since_ns - held.since_ns < STRETCH_TOLD_AFTER_NS:
             return []
         return self.close()
 
@@ -236,10 +237,10 @@ class CoverageBook:
         """Note that all that was booked has been told as far as it has to be."""
         self._settle(None)
 
-    def close(self, *, older_than_ns: int | None = None) -> list[Stretch]:
-        """Give out the stretch that is still growing, if there is one (and it is that old)."""
+    def close(self, *, now_ns: int = 0, quiet_for_ns: int = 0) -> list[Stretch]:
+        """Give out the stretch that is still growing, if there is one and it is that old."""
         held = self._stretch
-        if held is None or (older_than_ns is not None and held.since_ns > older_than_ns):
+        if held is None or 0 <= now_ns - held.since_ns < quiet_for_ns:
             return []
         self._stretch = None
         self._settle(None)

@@ -202,7 +202,7 @@ class CameraLine:
 
     def tick(self, now_ns: int, *, quiet_for_ns: int) -> None:
         """Tell of a stretch that has been growing for so long without a frame to end it."""
-        self._tell_missed(self._book.close(older_than_ns=now_ns - quiet_for_ns))
+        self._tell_missed(self._book.close(now_ns=now_ns, quiet_for_ns=quiet_for_ns))
 
     def close(self) -> None:
         """End what is open: no more frames will come."""

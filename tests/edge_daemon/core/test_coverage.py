@@ -243,9 +243,15 @@ def test_stretches_of_two_reasons_are_two() -> None:
 def test_a_stretch_is_told_once_it_has_been_quiet() -> None:
     book = started()
     miss(book, header(1, t_ns=2 * SECOND_NS))
-    assert book.close(older_than_ns=2 * SECOND_NS - 1) == []
-    assert len(book.close(older_than_ns=2 * SECOND_NS)) == 1
+    assert book.close(now_ns=3 * SECOND_NS - 1, quiet_for_ns=SECOND_NS) == []
+    assert len(book.close(now_ns=3 * SECOND_NS, quiet_for_ns=SECOND_NS)) == 1
     assert book.close() == []
+
+
+def test_a_clock_that_was_set_back_does_not_hold_a_stretch_back() -> None:
+    book = started()
+    miss(book, header(1, t_ns=2 * SECOND_NS))
+    assert len(book.close(now_ns=SECOND_NS, quiet_for_ns=SECOND_NS)) == 1
 
 
 def test_rows_of_a_stretch_that_grows_are_not_settled() -> None:
