@@ -15,7 +15,8 @@ import numpy as np
 from edge_daemon.core.pixels import GreyImage
 from edge_daemon.core.wire import Codec, FrameHeader, PixelFormat, encode
 from edge_daemon.engine import Engine
-from edge_daemon.pipeline import Inspector, Message
+from edge_daemon.outcomes import Message
+from edge_daemon.pipeline import Inspector
 from edge_daemon.replay.summary import StageTimes
 from edge_daemon.simulation.strips import draw_strip
 

@@ -25,7 +25,8 @@ from edge_daemon.engine import Engine, load_engine
 from edge_daemon.errors import EXIT_ENGINE, EXIT_FAILED, EngineError, StoreError
 from edge_daemon.ingest.receiver import Receiver
 from edge_daemon.inspection import InspectionWorker, KnownAnswerSchedule, Totals
-from edge_daemon.pipeline import Facts, Inspector, Message
+from edge_daemon.outcomes import Facts, Message
+from edge_daemon.pipeline import Inspector
 from edge_daemon.signals import stop_on_signals
 from edge_daemon.telemetry.delivery import DeliveryMetrics
 from edge_daemon.telemetry.health import Condition, Health, Heart

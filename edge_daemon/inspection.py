@@ -16,7 +16,8 @@ from edge_daemon.core.wire import parse_camera_id
 from edge_daemon.errors import EngineError, FrameError
 from edge_daemon.inference.known_answer import KnownAnswerTest
 from edge_daemon.inference.segmenter import Segmenter
-from edge_daemon.pipeline import Facts, Inspector, Message, Outcome
+from edge_daemon.outcomes import Facts, Message, Outcome
+from edge_daemon.pipeline import Inspector
 from edge_daemon.telemetry.metrics import MAX_CAMERAS, CameraNames, Metrics
 
 _LOG = logging.getLogger(__name__)

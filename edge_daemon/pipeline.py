@@ -8,7 +8,7 @@ clock, so a replay of the same messages gives the same outcomes as the daemon ga
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
 import numpy as np
@@ -18,15 +18,15 @@ from edge_daemon.core.coils import CoilBook, CoilState
 from edge_daemon.core.coverage import CoverageState
 from edge_daemon.core.defects import DefectClass, Region, find_regions, paint
 from edge_daemon.core.line import CameraLine, News
-from edge_daemon.core.messages import Announcement, DefectEvent, DurableBody, NotInspectedReason
+from edge_daemon.core.messages import Announcement, DefectEvent, DurableBody
 from edge_daemon.core.pixels import GreyImage, decode
 from edge_daemon.core.placement import Scale
-from edge_daemon.core.records import ClassMask, FrameDefect, FrameRecord, Verdict
 from edge_daemon.core.tiling import cut, plan_tiling, stitch
 from edge_daemon.core.tracking import REACH_PX
-from edge_daemon.core.wire import Frame, Part, parse_placed
+from edge_daemon.core.wire import Frame, parse_placed
 from edge_daemon.errors import EngineError, FrameError, RejectReason
 from edge_daemon.inference.segmenter import Segmenter
+from edge_daemon.outcomes import Facts, Message, Outcome, booked_as, judge
 
 Stage: TypeAlias = Callable[[str], AbstractContextManager[None]]
 """Times a stage by name."""
@@ -36,66 +36,6 @@ MOST_CAMERAS = 64
 
 _Document = TypeVar("_Document", bound=BaseModel)
 _CAMERA, _COIL, _OPEN = "camera/", "coil/", "open/"
-_BOOKED_AS = {
-    RejectReason.PAYLOAD_SIZE: NotInspectedReason.DECODE_ERROR,
-    RejectReason.CRC32: NotInspectedReason.DECODE_ERROR,
-    RejectReason.DECODE: NotInspectedReason.DECODE_ERROR,
-    RejectReason.STALE: NotInspectedReason.STALE,
-    RejectReason.UNREADABLE: NotInspectedReason.UNREADABLE,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """What came in, untouched.
-
-    Attributes:
-        parts: the ZeroMQ message parts.
-        received_ns: when, ns since 1970 UTC.
-        arrived_monotonic_ns: when, on the monotonic clock; None in a replay.
-    """
-
-    parts: Sequence[Part]
-    received_ns: int
-    arrived_monotonic_ns: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What has to be told and kept.
-
-    Attributes:
-        announcements: for the plant, in order.
-        state: documents to make durable in the same breath; None deletes one.
-        news: counts, for the metrics.
-        camera: whose frame it was, None where no camera is behind it.
-    """
-
-    announcements: tuple[Announcement, ...] = ()
-    state: Mapping[str, str | None] = field(default_factory=dict)
-    news: News = field(default_factory=News)
-    camera: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a message.
-
-    Attributes:
-        record: the verdict.
-        facts: what has to be told and kept.
-        image: the frame in grey, None where it couldn't be decoded.
-        mask: class ids per pixel, None where the frame was not inspected.
-        rejected: why the frame was refused, None where it wasn't.
-        fault: the engine's failure; the process has to leave once the facts are durable.
-    """
-
-    record: FrameRecord
-    facts: Facts = field(default_factory=Facts)
-    image: GreyImage | None = None
-    mask: ClassMask | None = None
-    rejected: FrameError | None = None
-    fault: EngineError | None = None
 
 
 class Inspector:
@@ -149,9 +89,10 @@ class Inspector:
         try:
             frame = self._accept(message)
             line = self._line(frame.camera)
+            frame = _with_coil(frame, line)
             passage = line.arrive(frame.header, now_ns=message.received_ns)
         except FrameError as error:  # its place is unknown, or has been booked before
-            return Outcome(_record(frame, None, reason=error.reason.value), rejected=error)
+            return Outcome(judge(frame, None, reason=error.reason.value), rejected=error)
         position_mm, repeated = passage.position_mm, passage.repeated_lines
         try:
             _refuse(frame, stale=stale)
@@ -159,10 +100,10 @@ class Inspector:
                 image = decode(frame)
             regions = self._find(image[repeated:])
         except (FrameError, EngineError) as error:
-            reason = _booked_as(error)
+            reason = booked_as(error)
             line.missed(reason, passage)
             return Outcome(
-                _record(frame, position_mm, reason=reason.value),
+                judge(frame, position_mm, reason=reason.value),
                 self._facts(frame.camera, line, message),
                 rejected=error if isinstance(error, FrameError) else None,
                 fault=error if isinstance(error, EngineError) else None,
@@ -172,7 +113,7 @@ class Inspector:
             height_px, width_px = image[repeated:].shape
             mask = paint([r for _, r in parts], height_px=height_px, width_px=width_px)
             mask = np.pad(mask, ((repeated, 0), (0, 0)))
-            record = _record(frame, position_mm, defects=tuple(defect for defect, _ in parts))
+            record = judge(frame, position_mm, defects=tuple(defect for defect, _ in parts))
             return Outcome(record, self._facts(frame.camera, line, message), image, mask)
 
     def _find(self, image: GreyImage) -> list[Region]:
@@ -305,9 +246,12 @@ class Inspector:
         return state
 
 
-def unreadable(error: FrameError) -> Outcome:
-    """What a source could not read: nobody has looked at it, and nobody knows its place."""
-    return Outcome(_record(None, None, reason=error.reason.value), rejected=error)
+def _with_coil(frame: Frame, line: CameraLine) -> Frame:
+    """A header that is wrong says nothing of a change of coil: the camera sees the one it saw."""
+    if frame.fault is None or line.state is None:
+        return frame
+    header = frame.header.model_copy(update={"coil": frame.header.coil or line.state.coil})
+    return replace(frame, header=header)
 
 
 def _refuse(frame: Frame, *, stale: bool) -> None:
@@ -316,35 +260,6 @@ def _refuse(frame: Frame, *, stale: bool) -> None:
         raise frame.fault
     if stale:
         raise FrameError(RejectReason.STALE, "it waited longer than [ingest] max_age_s allows")
-
-
-def _booked_as(error: FrameError | EngineError) -> NotInspectedReason:
-    if isinstance(error, EngineError):
-        return NotInspectedReason.ENGINE_FAULT
-    return _BOOKED_AS.get(error.reason, NotInspectedReason.REJECTED)
-
-
-def _record(
-    frame: Frame | None,
-    position_mm: float | None,
-    *,
-    reason: str | None = None,
-    defects: tuple[FrameDefect, ...] = (),
-) -> FrameRecord:
-    """Judge a frame: not inspected if there is a reason, else defective if there are defects."""
-    verdict = Verdict.DEFECTIVE if defects else Verdict.CLEAN
-    header = None if frame is None else frame.header
-    return FrameRecord(
-        camera=None if frame is None else frame.camera,
-        stream=None if header is None else header.stream,
-        seq=None if header is None else header.seq,
-        t_ns=None if header is None else header.t_ns,
-        coil=None if header is None else header.coil,
-        position_mm=position_mm,
-        verdict=verdict if reason is None else Verdict.NOT_INSPECTED,
-        reason=reason,
-        defects=defects,
-    )
 
 
 def _saved_coils(saved: Mapping[str, str]) -> Iterable[CoilState]:

@@ -9,21 +9,15 @@ from edge_daemon.core.coverage import CoverageBook, CoverageState
 from edge_daemon.core.defects import DefectClass, Region
 from edge_daemon.core.messages import (
     CoverageEvent,
-    DefectEvent,
     DurableBody,
     NotInspectedReason,
-    Severity,
-    iso_utc,
 )
 from edge_daemon.core.placement import Scale, place_frame
 from edge_daemon.core.records import FrameDefect
 from edge_daemon.core.stretches import Stretch
+from edge_daemon.core.telling import defect_event, frame_defect, is_long
 from edge_daemon.core.tracking import REACH_PX, DefectTracker, Origin, TrackedDefect
 from edge_daemon.core.wire import FrameHeader
-
-OPEN_DEFECT_TOLD_AFTER_MM = 2000.0
-OPEN_DEFECT_TOLD_AFTER_LINES = 4096
-"""Used where no scale is known: about two metres at half a millimetre a row."""
 
 
 @dataclass(slots=True)
@@ -152,7 +146,10 @@ class CameraLine:
         self._doubt(passage)
         told = self._book.book_inspected(undecided_from=self._tracker.first_undecided_line)
         self._tell_missed(told)
-        return tuple((_frame_defect(d, r, passage), r) for d, r in tracked.parts)
+        return tuple(
+            (frame_defect(d, r, origin.place, rows_above=passage.repeated_lines), r)
+            for d, r in tracked.parts
+        )
 
     def missed(self, reason: NotInspectedReason, passage: Passage) -> None:
         """Book a frame as not inspected."""
@@ -263,7 +260,7 @@ class CameraLine:
 
     def _tell_ended(self, defects: Sequence[TrackedDefect]) -> None:
         for defect in defects:
-            self._news.bodies.append(self._event(defect, is_open=False))
+            self._news.bodies.append(defect_event(defect, is_open=False, bundle=self._bundle))
             self._news.defects.append(defect.defect_class)
             self._coils.book_defect(
                 defect.origin.coil, defect.defect_class.name, severity=defect.defect_class.severity
@@ -271,69 +268,7 @@ class CameraLine:
 
     def _tell_long(self) -> None:
         for defect in self._tracker.open_defects:
-            if defect.announced or not defect.is_large_enough or not _is_long(defect):
+            if defect.announced or not defect.is_large_enough or not is_long(defect):
                 continue
             announced = self._tracker.mark_announced(defect.id)
-            self._news.bodies.append(self._event(announced, is_open=True))
-
-    def _event(self, defect: TrackedDefect, *, is_open: bool) -> DefectEvent:
-        origin = defect.origin
-        scale = origin.place.scale
-        along = None if scale is None else scale.mm_per_px_along
-        across = None if scale is None else scale.mm_per_px_across
-        width_px = defect.right_px - defect.left_px
-        return DefectEvent(
-            defect_id=defect.id,
-            open=is_open,
-            camera=origin.camera,
-            stream=origin.stream,
-            coil=origin.coil,
-            class_id=defect.defect_class.id,
-            class_name=defect.defect_class.name,
-            severity=Severity(defect.defect_class.severity),
-            score=min(defect.score, 1.0),
-            first_line=defect.first_line,
-            last_line=defect.end_line - 1,
-            left_px=defect.left_px,
-            width_px=width_px,
-            area_px=defect.area_px,
-            captured_at=iso_utc(origin.t_ns),
-            position_mm=origin.place.row_mm(defect.first_line - origin.place.top_line),
-            across_mm=origin.place.column_mm(defect.left_px),
-            length_mm=_times(defect.lines, along),
-            width_mm=_times(width_px, across),
-            area_mm2=_times(_times(defect.area_px, along), across),
-            bundle=self._bundle,
-        )
-
-
-def _times(value: float | None, factor: float | None) -> float | None:
-    return None if value is None or factor is None else value * factor
-
-
-def _is_long(defect: TrackedDefect) -> bool:
-    scale = defect.origin.place.scale
-    if scale is None:
-        return defect.lines >= OPEN_DEFECT_TOLD_AFTER_LINES
-    return defect.lines * scale.mm_per_px_along >= OPEN_DEFECT_TOLD_AFTER_MM
-
-
-def _frame_defect(defect: TrackedDefect, region: Region, passage: Passage) -> FrameDefect:
-    place = passage.origin.place
-    x, y, w, h = region.bbox_xywh
-    along = None if place.scale is None else place.scale.mm_per_px_along
-    across = None if place.scale is None else place.scale.mm_per_px_across
-    return FrameDefect(
-        id=defect.id,
-        class_id=region.defect_class.id,
-        class_name=region.defect_class.name,
-        score=round(region.score, 4),
-        severity=region.defect_class.severity,
-        area_px=region.area_px,
-        bbox_xywh=(x, y + passage.repeated_lines, w, h),
-        position_mm=place.row_mm(y),
-        across_mm=place.column_mm(x),
-        length_mm=_times(h, along),
-        width_mm=_times(w, across),
-        area_mm2=_times(_times(region.area_px, along), across),
-    )
+            self._news.bodies.append(defect_event(announced, is_open=True, bundle=self._bundle))

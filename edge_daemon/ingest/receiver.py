@@ -17,7 +17,7 @@ import zmq
 from edge_daemon.clock import Clock
 from edge_daemon.errors import EndpointError
 from edge_daemon.ingest.endpoint import PullSocket, bind_pull
-from edge_daemon.pipeline import Message
+from edge_daemon.outcomes import Message
 
 _POLL_MS = 200
 _PUT_S = 0.2

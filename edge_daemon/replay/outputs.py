@@ -6,7 +6,7 @@ from typing import Protocol, TextIO
 from edge_daemon.core.records import FrameRecord
 from edge_daemon.core.submission import HEADER, submission_rows, to_csv
 from edge_daemon.delivery.courier import Booking, Courier
-from edge_daemon.pipeline import Facts, Outcome
+from edge_daemon.outcomes import Facts, Outcome
 from edge_daemon.recordings.sources import RECORDING_ENDINGS
 from edge_daemon.report.writer import ReportWriter
 

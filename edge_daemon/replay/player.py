@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from edge_daemon.errors import SourceError
-from edge_daemon.pipeline import Inspector, Message, Outcome, unreadable
+from edge_daemon.outcomes import Message, Outcome, unreadable
+from edge_daemon.pipeline import Inspector
 from edge_daemon.recordings.sources import SourceFrame
 from edge_daemon.replay.outputs import Output
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from edge_daemon.core.records import Verdict
-from edge_daemon.pipeline import Facts, Outcome
+from edge_daemon.outcomes import Facts, Outcome
 
 
 @dataclass(slots=True)

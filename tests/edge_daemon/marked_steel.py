@@ -12,7 +12,8 @@ from edge_daemon.core.placement import Scale
 from edge_daemon.core.tiling import Probabilities, Strips
 from edge_daemon.core.wire import Codec, FrameHeader, PixelFormat, encode
 from edge_daemon.errors import EngineError
-from edge_daemon.pipeline import Facts, Inspector, Message
+from edge_daemon.outcomes import Facts, Message
+from edge_daemon.pipeline import Inspector
 
 SOUND, BRIGHT, DARK = 128, 255, 0
 BREAKS, ANSWERS_NAN = 77, 78

@@ -13,7 +13,7 @@ from edge_daemon.core.wire import Part
 from edge_daemon.errors import EngineError, FrameError, RejectReason, StoreError
 from edge_daemon.inference.known_answer import KnownAnswerTest
 from edge_daemon.inspection import Complaints, InspectionWorker, KnownAnswerSchedule, Totals
-from edge_daemon.pipeline import Facts, Message
+from edge_daemon.outcomes import Facts, Message
 from edge_daemon.telemetry.metrics import Metrics
 from tests.conftest import wait_until
 from tests.edge_daemon.marked_steel import (

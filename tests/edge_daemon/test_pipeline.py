@@ -19,7 +19,8 @@ from edge_daemon.core.placement import Scale
 from edge_daemon.core.records import Verdict
 from edge_daemon.core.wire import Codec
 from edge_daemon.errors import FrameError, RejectReason
-from edge_daemon.pipeline import MOST_CAMERAS, Facts, Inspector, Message, Outcome, unreadable
+from edge_daemon.outcomes import Facts, Message, Outcome, unreadable
+from edge_daemon.pipeline import MOST_CAMERAS, Inspector
 from tests.edge_daemon.marked_steel import (
     ANSWERS_NAN,
     BREAKS,

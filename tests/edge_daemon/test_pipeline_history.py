@@ -17,7 +17,7 @@ from edge_daemon.core.messages import CoilEvent, CoverageEvent
 from edge_daemon.core.records import Verdict
 from edge_daemon.core.wire import FrameHeader, parse
 from edge_daemon.errors import RejectReason
-from edge_daemon.pipeline import Facts, Message, Outcome
+from edge_daemon.outcomes import Facts, Message, Outcome
 from tests.edge_daemon import marked_steel as steel
 
 CAMERAS = ("bottom", "top")

@@ -12,7 +12,7 @@ from edge_daemon.clock import SystemClock
 from edge_daemon.core.wire import parse
 from edge_daemon.errors import EndpointError, FrameError, RejectReason
 from edge_daemon.ingest.receiver import Receiver
-from edge_daemon.pipeline import Message
+from edge_daemon.outcomes import Message
 from tests.conftest import PATIENCE_S, free_port, wait_until
 
 LIMIT_BYTES = 2_000_000

@@ -11,7 +11,7 @@ from edge_daemon.core.rle import encode
 from edge_daemon.delivery.courier import Courier
 from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.errors import FrameError, RejectReason
-from edge_daemon.pipeline import Facts, Outcome, unreadable
+from edge_daemon.outcomes import Facts, Outcome, unreadable
 from edge_daemon.replay.outputs import Delivery, JsonLines, Submission
 from edge_daemon.telemetry.delivery import DeliveryMetrics
 from edge_daemon.telemetry.metrics import Metrics

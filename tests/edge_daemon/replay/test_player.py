@@ -2,7 +2,7 @@ import pytest
 
 from edge_daemon.core.wire import parse
 from edge_daemon.errors import EngineError, FrameError, RejectReason
-from edge_daemon.pipeline import Facts, Message, Outcome
+from edge_daemon.outcomes import Facts, Message, Outcome
 from edge_daemon.recordings.sources import SourceFrame
 from edge_daemon.replay.player import Pace, play_through
 from tests.edge_daemon.marked_steel import BREAKS, BRIGHT, inspector, message, steel

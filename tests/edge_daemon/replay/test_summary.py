@@ -1,7 +1,7 @@
 import pytest
 
 from edge_daemon.errors import FrameError, RejectReason
-from edge_daemon.pipeline import unreadable
+from edge_daemon.outcomes import unreadable
 from edge_daemon.replay.summary import ReplaySummary, StageTimes
 from tests.edge_daemon.marked_steel import BRIGHT, inspector, message, steel
 

@@ -1,0 +1,107 @@
+"""What goes into the way of a frame, and what comes out of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from edge_daemon.core.line import News
+from edge_daemon.core.messages import Announcement, NotInspectedReason
+from edge_daemon.core.pixels import GreyImage
+from edge_daemon.core.records import ClassMask, FrameDefect, FrameRecord, Verdict
+from edge_daemon.core.wire import Frame, Part
+from edge_daemon.errors import EngineError, FrameError, RejectReason
+
+_BOOKED_AS = {
+    RejectReason.PAYLOAD_SIZE: NotInspectedReason.DECODE_ERROR,
+    RejectReason.CRC32: NotInspectedReason.DECODE_ERROR,
+    RejectReason.DECODE: NotInspectedReason.DECODE_ERROR,
+    RejectReason.STALE: NotInspectedReason.STALE,
+    RejectReason.UNREADABLE: NotInspectedReason.UNREADABLE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What came in, untouched.
+
+    Attributes:
+        parts: the ZeroMQ message parts.
+        received_ns: when, ns since 1970 UTC.
+        arrived_monotonic_ns: when, on the monotonic clock; None in a replay.
+    """
+
+    parts: Sequence[Part]
+    received_ns: int
+    arrived_monotonic_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What has to be told and kept.
+
+    Attributes:
+        announcements: for the plant, in order.
+        state: documents to make durable in the same breath; None deletes one.
+        news: counts, for the metrics.
+        camera: whose frame it was, None where no camera is behind it.
+    """
+
+    announcements: tuple[Announcement, ...] = ()
+    state: Mapping[str, str | None] = field(default_factory=dict)
+    news: News = field(default_factory=News)
+    camera: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a message.
+
+    Attributes:
+        record: the verdict.
+        facts: what has to be told and kept.
+        image: the frame in grey, None where it couldn't be decoded.
+        mask: class ids per pixel, None where the frame was not inspected.
+        rejected: why the frame was refused, None where it wasn't.
+        fault: the engine's failure; the process has to leave once the facts are durable.
+    """
+
+    record: FrameRecord
+    facts: Facts = field(default_factory=Facts)
+    image: GreyImage | None = None
+    mask: ClassMask | None = None
+    rejected: FrameError | None = None
+    fault: EngineError | None = None
+
+
+def unreadable(error: FrameError) -> Outcome:
+    """What a source could not read: nobody has looked at it, and nobody knows its place."""
+    return Outcome(judge(None, None, reason=error.reason.value), rejected=error)
+
+
+def booked_as(error: FrameError | EngineError) -> NotInspectedReason:
+    """How the rows are booked of a frame that couldn't be inspected."""
+    if isinstance(error, EngineError):
+        return NotInspectedReason.ENGINE_FAULT
+    return _BOOKED_AS.get(error.reason, NotInspectedReason.REJECTED)
+
+
+def judge(
+    frame: Frame | None,
+    position_mm: float | None,
+    *,
+    reason: str | None = None,
+    defects: tuple[FrameDefect, ...] = (),
+) -> FrameRecord:
+    """Judge a frame: not inspected if there is a reason, else defective if there are defects."""
+    verdict = Verdict.DEFECTIVE if defects else Verdict.CLEAN
+    header = None if frame is None else frame.header
+    return FrameRecord(
+        camera=None if frame is None else frame.camera,
+        stream=None if header is None else header.stream,
+        seq=None if header is None else header.seq,
+        t_ns=None if header is None else header.t_ns,
+        coil=None if header is None else header.coil,
+        position_mm=position_mm,
+        verdict=verdict if reason is None else Verdict.NOT_INSPECTED,
+        reason=reason,
+        defects=defects,
+    )
