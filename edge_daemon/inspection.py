@@ -23,7 +23,7 @@ from edge_daemon.telemetry.metrics import MAX_CAMERAS, CameraNames, Metrics
 _LOG = logging.getLogger(__name__)
 _WAIT_S = 0.2
 _JOIN_S = 15.0
-_QUIET_FOR_NS = 1_000_000_000
+_QUIET_FOR_NS = 2_000_000_000
 _OBSERVE_EVERY_NS = 500_000_000
 _COMPLAIN_EVERY_NS = 1_000_000_000
 
@@ -154,6 +154,7 @@ class InspectionWorker:
             self._asked_ns = self._clock.monotonic_ns()
             while self._turn():
                 self._beat()
+            self._tell_all(self._inspector.stop())
         except Exception as failure:  # noqa: BLE001 - a thread's outermost frame: main reports it
             self.failure = failure
 

@@ -32,7 +32,9 @@ Stage: TypeAlias = Callable[[str], AbstractContextManager[None]]
 """Times a stage by name."""
 
 MOST_CAMERAS = 64
-"""Without `[[camera]]` sections any id is accepted, but no more than so many."""
+"""Without `[[camera]]` sections any id is accepted, but no more than so many at a time."""
+FORGOTTEN_AFTER_NS = 60_000_000_000
+"""A camera without a section loses its place to another after so long a silence."""
 
 _Document = TypeVar("_Document", bound=BaseModel)
 _CAMERA, _COIL, _OPEN = "camera/", "coil/", "open/"
@@ -72,6 +74,7 @@ class Inspector:
         self._coils = CoilBook(classes, _saved_coils(saved))
         self._coils_kept = {state.coil for state in self._coils.open_coils}
         self._lines: dict[str, CameraLine] = {}
+        self._forgotten: set[str] = set()
 
     @property
     def cameras(self) -> tuple[str, ...]:
@@ -179,9 +182,13 @@ class Inspector:
         """Tell of stretches that have been growing while no frame came to end them."""
         return self._of_each(lambda line: line.tick(now_ns, quiet_for_ns=quiet_for_ns))
 
+    def stop(self) -> list[Facts]:
+        """End and tell what is open before nobody looks; coils go on with the next start."""
+        return self._of_each(CameraLine.close)
+
     def close(self, t_ns: int) -> list[Facts]:
-        """End all that is open: the input is over (a daemon that stops goes on later instead)."""
-        ends = self._of_each(CameraLine.close)
+        """End all that is open, coils too: the input is over."""
+        ends = self.stop()
         done = tuple(Announcement(body) for body in self._coils.close_all(t_ns))
         return [*ends, Facts(done, self._coil_state())]
 
@@ -194,7 +201,7 @@ class Inspector:
                 RejectReason.UNKNOWN_CAMERA,
                 f"camera {frame.camera!r} is not in the configuration; add a [[camera]] for it",
             )
-        if len(self._lines) >= MOST_CAMERAS:
+        if len(self._lines) >= MOST_CAMERAS and not self._make_room(message.received_ns):
             raise FrameError(
                 RejectReason.UNKNOWN_CAMERA,
                 f"camera {frame.camera!r} would be number {MOST_CAMERAS + 1}; name the real ones "
@@ -202,9 +209,19 @@ class Inspector:
             )
         return frame
 
+    def _make_room(self, now_ns: int) -> bool:
+        """Forget the stranger that has been silent longest, if it has been so for long."""
+        strangers = [camera for camera in self._lines if camera not in self._scales]
+        eldest = min(strangers, key=lambda camera: self._lines[camera].last_ns, default=None)
+        if eldest is None or now_ns - self._lines[eldest].last_ns < FORGOTTEN_AFTER_NS:
+            return False
+        del self._lines[eldest]
+        self._forgotten.add(eldest)
+        return True
+
     def _line(self, camera: str) -> CameraLine:
         if camera not in self._lines:
-            saved = self._saved.get(_CAMERA + camera)
+            saved = None if camera in self._forgotten else self._saved.get(_CAMERA + camera)
             self._lines[camera] = CameraLine(
                 camera,
                 self._scales.get(camera),
@@ -230,6 +247,7 @@ class Inspector:
         news = line.take_news()
         arrived_ns = None if message is None else message.arrived_monotonic_ns
         state = self._coil_state() | _open_defect_state(news.bodies)
+        state |= {_CAMERA + gone: None for gone in self._forgotten - self._lines.keys()}
         if line.state is not None:
             state[_CAMERA + camera] = line.state.model_dump_json()
         return Facts(

@@ -149,17 +149,24 @@ def record(
 def simulate(
     out: Annotated[Path, typer.Option(help="The recording (.mcap).")],
     *,
-    coils: Annotated[int, typer.Option(min=1, help="Coils that pass.")] = 1,
-    coil_length_m: Annotated[float, typer.Option(min=0.1, help="Metres per coil.")] = 100.0,
+    coils: Annotated[int, typer.Option(min=1, max=10_000, help="Coils that pass.")] = 1,
+    coil_length_m: Annotated[
+        float, typer.Option(min=0.1, max=100_000.0, help="Metres per coil.")
+    ] = 100.0,
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal bytes.")] = 0,
-    defects_per_m: Annotated[float, typer.Option(min=0.0, help="Mean, without roll marks.")] = 0.3,
+    defects_per_m: Annotated[
+        float, typer.Option(min=0.0, max=100.0, help="Mean, without roll marks.")
+    ] = 0.3,
     roll_mark_pitch_mm: Annotated[
-        float, typer.Option(min=0.0, help="Circumference of a damaged roll; 0 for none.")
+        float, typer.Option(min=0.0, max=1e6, help="Circumference of a damaged roll; 0 for none.")
     ] = 1885.0,
-    mm_per_px: Annotated[float, typer.Option(min=0.01, help="Size of a pixel.")] = 0.5,
-    speed_m_per_s: Annotated[float, typer.Option(min=0.01, help="Speed of the strip.")] = 2.0,
+    mm_per_px: Annotated[float, typer.Option(min=0.01, max=10.0, help="Size of a pixel.")] = 0.5,
+    speed_m_per_s: Annotated[
+        float, typer.Option(min=0.01, max=100.0, help="Speed of the strip.")
+    ] = 2.0,
     codec: Annotated[str, typer.Option(help="png, jpeg or raw.")] = "png",
     camera: Annotated[str, typer.Option(help="Camera id.")] = "top-1",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
 ) -> None:
     """Draw a synthetic line with exact ground truth into a recording."""
     from edge_daemon.cli.recording import simulate_and_print, simulation_settings
@@ -175,7 +182,7 @@ def simulate(
         codec=codec,
         camera=camera,
     )
-    simulate_and_print(out, settings)
+    simulate_and_print(out, settings, overwrite=overwrite)
 
 
 @app.command()

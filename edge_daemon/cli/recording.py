@@ -21,6 +21,8 @@ from edge_daemon.recordings.simulated import (
 from edge_daemon.signals import stop_on_signals
 from edge_daemon.simulation.line import SyntheticLine
 
+SMALLEST_ROLL_MM = 50.0
+
 
 def play_and_print(sources: Sequence[Path], address: str, settings: PlaySettings) -> None:
     """Play until the end or a signal, then say what became of the frames."""
@@ -84,8 +86,13 @@ def simulation_settings(
     """Settings from the command line.
 
     Raises:
-        typer.BadParameter: an unknown codec.
+        typer.BadParameter: an unknown codec, a roll that is no roll.
     """
+    if 0 < roll_mark_pitch_mm < SMALLEST_ROLL_MM:
+        raise typer.BadParameter(
+            f"{roll_mark_pitch_mm}: 0 for none, or {SMALLEST_ROLL_MM:g} and more",
+            param_hint="--roll-mark-pitch-mm",
+        )
     try:
         packed = Codec(codec)
     except ValueError as error:
@@ -103,7 +110,7 @@ def simulation_settings(
     return SimulationSettings(line, camera=camera, codec=packed, speed_m_per_s=speed_m_per_s)
 
 
-def simulate_and_print(out: Path, settings: SimulationSettings) -> None:
+def simulate_and_print(out: Path, settings: SimulationSettings, *, overwrite: bool) -> None:
     """Draw a line into a recording, with progress on a terminal."""
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
@@ -112,7 +119,7 @@ def simulate_and_print(out: Path, settings: SimulationSettings) -> None:
         def show(summary: SimulatedSummary) -> None:
             progress.update(task, completed=summary.frames)
 
-        summary = write_simulated(out, settings, progress=show)
+        summary = write_simulated(out, settings, overwrite=overwrite, progress=show)
     sys.stdout.write(
         f"{out}: {summary.frames} frames of {summary.coils} coils, {summary.defects} defects\n"
     )

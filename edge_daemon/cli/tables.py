@@ -46,7 +46,9 @@ def replay_table(summary: ReplaySummary) -> Table:
     for name, count in sorted(summary.defects.items()):
         table.add_row(f"  {name}", str(count))
     table.add_row("rows inspected", str(summary.lines_inspected))
-    table.add_row("rows not inspected", str(summary.lines_not_inspected))
+    unread = summary.reasons["unreadable"]
+    also = f" and those of {unread} unreadable files" if unread else ""
+    table.add_row("rows not inspected", f"{summary.lines_not_inspected}{also}")
     table.add_row("seconds", f"{summary.seconds:.1f}")
     if summary.seconds:
         table.add_row("frames/s", f"{summary.frames / summary.seconds:.1f}")

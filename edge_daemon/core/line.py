@@ -84,12 +84,18 @@ class CameraLine:
         self._book = CoverageBook(saved)
         self._tracker = DefectTracker(REACH_PX)
         self._news = News()
+        self._last_ns = 0
         self._unconfirmed: list[Stretch] = []
 
     @property
     def state(self) -> CoverageState | None:
         """What has to be durable together with the news."""
         return self._book.state
+
+    @property
+    def last_ns(self) -> int:
+        """When the last frame was received, ns since 1970 UTC; 0 before the first."""
+        return self._last_ns
 
     def take_news(self) -> News:
         """Hand over what happened since the last call."""
@@ -103,6 +109,7 @@ class CameraLine:
             FrameError: its rows are already booked.
         """
         self.rebook_unsettled(now_ns=now_ns)
+        self._last_ns = now_ns
         before = self._book.state
         place = place_frame(header, self._scale)
         arrival = self._book.arrive(header, place, now_ns=now_ns)
@@ -198,13 +205,19 @@ class CameraLine:
             self._tell_missed(self._book.close())  # now: the camera may never come back
 
     def tick(self, now_ns: int, *, quiet_for_ns: int) -> None:
-        """Tell of a stretch that has been growing for so long without a frame to end it."""
+        """Tell of what has been growing for so long without a frame to end it.
+
+        The strip may have stopped on a defect, or broken: the plant hears of it now, as open.
+        """
         self._tell_missed(self._book.close(now_ns=now_ns, quiet_for_ns=quiet_for_ns))
+        if self._tracker.open_defects and not 0 <= now_ns - self._last_ns < quiet_for_ns:
+            self._tell_long(standing=True)
 
     def close(self) -> None:
-        """End what is open: no more frames will come."""
+        """End what is open: no more frames will come, or nobody will look at them."""
         self._end_defects()
         self._tell_missed(self._book.close())
+        self._book.settle()
 
     def _doubt(self, passage: Passage) -> None:
         """Remember rows that were inspected, until the engine has been found right."""
@@ -266,9 +279,11 @@ class CameraLine:
                 defect.origin.coil, defect.defect_class.name, severity=defect.defect_class.severity
             )
 
-    def _tell_long(self) -> None:
+    def _tell_long(self, *, standing: bool = False) -> None:
         for defect in self._tracker.open_defects:
-            if defect.announced or not defect.is_large_enough or not is_long(defect):
+            if defect.announced or not defect.is_large_enough:
+                continue
+            if not (standing or is_long(defect)):
                 continue
             announced = self._tracker.mark_announced(defect.id)
             self._news.bodies.append(defect_event(announced, is_open=True, bundle=self._bundle))

@@ -123,7 +123,7 @@ class Body(BaseModel):
 
 
 class DefectEvent(Body):
-    """A defect that ended, or (`open`) one that has grown so long that it is told before it ends.
+    """A defect that ended, or (`open`) one that is told before: it is long, or the strip stands.
 
     Lines are rows of the camera's stream, counted from 0, first and last inclusive. `class` is
     the class's name in the bundle; `captured_at` the exposure of the frame in which the defect

@@ -27,9 +27,16 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Literal, NoReturn, TypeAlias
+from typing import Annotated, Literal, NoReturn, Self, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from edge_daemon.errors import FrameError, RejectReason
 
@@ -37,6 +44,8 @@ PARTS = 3
 CAMERA_ID_PATTERN = r"^[A-Za-z0-9_-]{1,64}\Z"
 MAX_HEADER_BYTES = 4096
 MAX_SIDE_PX = 16384
+MAX_LINE = 2**53
+"""Row counters beyond it are no longer exact in JSON as most of the world reads it."""
 _INT64_MAX = 2**63 - 1
 _PLACING = ("v", "stream", "seq", "t_ns", "height", "first_line")
 _CAMERA_ID = re.compile(CAMERA_ID_PATTERN)
@@ -94,6 +103,12 @@ class FrameHeader(BaseModel):
     encoder_mm: float | None = None
     coil: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_.-]{1,64}\z")
     crc32: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
+
+    @model_validator(mode="after")
+    def _counts_rows_that_anybody_can_count(self) -> Self:
+        if self.top_line + self.height > MAX_LINE:
+            raise ValueError(f"row {self.top_line} is beyond {MAX_LINE}, which no camera reaches")
+        return self
 
     @property
     def top_line(self) -> int:

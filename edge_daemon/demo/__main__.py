@@ -50,7 +50,7 @@ def main(
     recording = out / "line.mcap"
     say("1. A synthetic line with pits, inclusions, scratches, patches and a roll mark")
     drawing = ["--coils", str(coils), "--coil-length-m", str(coil_length_m), "--seed", str(seed)]
-    edge("simulate", "--out", str(recording), *drawing, "--defects-per-m", "1.5")
+    edge("simulate", "--out", str(recording), *drawing, "--defects-per-m", "1.5", "--overwrite")
     with tempfile.TemporaryDirectory(prefix="edge-daemon-demo-") as folder, ExitStack() as exits:
         wanted = find_mosquitto() if broker else None
         told = _inspect(recording, Path(folder), mosquitto=wanted, fps=fps, exits=exits)

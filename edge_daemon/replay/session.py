@@ -2,8 +2,8 @@
 
 import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -87,7 +87,7 @@ def run_replay(
         stage=StageTimes(summary.stage_seconds),
     )
     total = source.count()
-    with ExitStack() as exits:
+    with _disk_trouble_told(), ExitStack() as exits:
         outputs: list[Output] = [summary, *_open_outputs(request, config, engine, exits)]
         with summary.timed():
             play_through(
@@ -98,6 +98,17 @@ def run_replay(
                 progress=lambda: progress(summary.frames, total),
             )
     return summary
+
+
+@contextmanager
+def _disk_trouble_told() -> Iterator[None]:
+    """A disk that is full shows with any line written, and often only when a file is closed."""
+    try:
+        yield
+    except OSError as error:
+        raise SourceError(
+            f"an output can't be written ({error.strerror}); make room, or choose another place"
+        ) from error
 
 
 def _open_outputs(

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 from hypothesis import given, note, settings, strategies as st
 
 from edge_daemon.core.coverage import CoverageState
-from edge_daemon.core.messages import CoilEvent, CoverageEvent
+from edge_daemon.core.messages import CoilEvent, CoverageEvent, DefectEvent
 from edge_daemon.core.records import Verdict
 from edge_daemon.core.wire import FrameHeader, parse
 from edge_daemon.errors import RejectReason
@@ -310,6 +310,7 @@ class Plant:
         self.oracle = Oracle()
         self.disk: list[Facts] = []
         self.oracles: list[Oracle] = []
+        self.told_open: set[str] = set()
 
     def happens(self, camera: Camera, event: Trouble | Send) -> None:
         self.now_ns += 100_000_000
@@ -366,7 +367,7 @@ class Plant:
         first_row = max(len(booked), frame.header.top_line)
         self.oracle.book(frame.camera, frame.header, outcome)
         if outcome.record.verdict is not Verdict.NOT_INSPECTED:
-            check_settled(outcome, bytes(frame.payload), first_row)
+            check_settled(outcome, bytes(frame.payload), first_row, told_open=self.told_open)
         self.keep(outcome.facts)
         if outcome.fault is not None:
             for facts in self.inspector.tick(self.now_ns, quiet_for_ns=0):
@@ -374,6 +375,8 @@ class Plant:
             self.crash(0)
 
     def keep(self, facts: Facts) -> None:
+        bodies = [announcement.body for announcement in facts.announcements]
+        self.told_open |= {b.defect_id for b in bodies if isinstance(b, DefectEvent) and b.open}
         self.disk.append(facts)
         self.oracles.append(self.oracle.copy())
 
@@ -405,8 +408,13 @@ class Plant:
         return [body for body in bodies if isinstance(body, CoverageEvent)]
 
 
-def check_settled(outcome: Outcome, pixels: bytes, first_row: int) -> None:
-    """A mark down to a frame's last row keeps its rows open, a frame without marks settles all."""
+def check_settled(outcome: Outcome, pixels: bytes, first_row: int, *, told_open: set[str]) -> None:
+    """A mark down to a frame's last row keeps its rows open, a frame without marks settles all.
+
+    But for a defect that was told as open while the strip stood: nobody has to be told of it anew.
+    """
+    if told_open & {defect.id for defect in outcome.record.defects}:
+        return
     document = outcome.facts.state[f"camera/{outcome.record.camera}"]
     state = CoverageState.model_validate_json(document or "")
     if steel.BRIGHT in pixels:
