@@ -91,7 +91,7 @@ def _inspect(
     if sending.returncode != 0:
         raise EdgeDaemonError("the camera process failed; its message stands above")
     await_idle(line.http, sent=count_frames(recording) or 0)
-    time.sleep(1.0)  # for the last alert to come back from the broker
+    time.sleep(3.0)  # the strip stands now: what is still open is told after two seconds
     show_new(told, shown)
     say(f"4. Metrics, as Prometheus reads them from http://{line.http}/metrics")
     show_metrics(line.http)
