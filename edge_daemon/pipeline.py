@@ -69,12 +69,12 @@ class Inspector:
         self._bundle = bundle
         self._scales = scales
         self._only_known = only_known
-        self._saved = saved
+        self._saved = dict(saved)
         self._stage = stage
         self._coils = CoilBook(classes, _saved_coils(saved))
         self._coils_kept = {state.coil for state in self._coils.open_coils}
         self._lines: dict[str, CameraLine] = {}
-        self._forgotten: set[str] = set()
+        self._forgotten: list[str] = []
 
     @property
     def cameras(self) -> tuple[str, ...]:
@@ -216,12 +216,13 @@ class Inspector:
         if eldest is None or now_ns - self._lines[eldest].last_ns < FORGOTTEN_AFTER_NS:
             return False
         del self._lines[eldest]
-        self._forgotten.add(eldest)
+        self._saved.pop(_CAMERA + eldest, None)
+        self._forgotten.append(eldest)
         return True
 
     def _line(self, camera: str) -> CameraLine:
         if camera not in self._lines:
-            saved = None if camera in self._forgotten else self._saved.get(_CAMERA + camera)
+            saved = self._saved.get(_CAMERA + camera)
             self._lines[camera] = CameraLine(
                 camera,
                 self._scales.get(camera),
@@ -247,7 +248,8 @@ class Inspector:
         news = line.take_news()
         arrived_ns = None if message is None else message.arrived_monotonic_ns
         state = self._coil_state() | _open_defect_state(news.bodies)
-        state |= {_CAMERA + gone: None for gone in self._forgotten - self._lines.keys()}
+        forgotten, self._forgotten = self._forgotten, []
+        state |= {_CAMERA + gone: None for gone in forgotten if gone not in self._lines}
         if line.state is not None:
             state[_CAMERA + camera] = line.state.model_dump_json()
         return Facts(
