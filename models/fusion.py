@@ -7,14 +7,14 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from models.architecture import SteelNet
+from models.network import SteelNet
 
 
 def fuse(network: SteelNet) -> SteelNet:
     """A copy, in evaluation mode, without batch normalisation.
 
     The layers in question are registered in the order in which they run (timm's and smp's blocks
-    are), which is what decides the pairs.
+    and our own are), which is what decides the pairs.
     """
     fused = copy.deepcopy(network).eval()
     modules = dict(fused.named_modules())

@@ -1,44 +1,74 @@
 """The folder of a run: what lies in it, and reading it back.
 
-config.json     the resolved configuration
-split.json      names of the training and validation strips
-checkpoint.pt   everything needed to go on
-log.jsonl       loss, rates and validation figures by step; events.* hold the same for TensorBoard
-classes.json    thresholds and minimum areas, by `tune`
-scores.json     figures on the validation strips and on simulated ones, by `eval`
+config.json           the resolved configuration                                        by `fit`
+split.json            names of the training and validation strips                       by `fit`
+checkpoint.pt         everything needed to go on                                        by `fit`
+log.jsonl             loss, rates and validation figures by step; events.* hold the
+                      same for TensorBoard                                              by `fit`
+predictions.SET.npz   the averaged network's answers to a set of strips                 by `tune`
+tuning.json           `Tuning`: thresholds, minimum areas, and how they were found      by `tune`
+scores.json           `Measured`: every figure, with intervals                          by `eval`
+curves.json           {set: `Curves`}: precision against recall, figures per strip      by `eval`
+
+The sets: `validation` are the held-out real strips; `clean_stretches` are strips put together from
+their defect-free stretches, because whole clean strips are few; `held_out` is the two together,
+the fairest ground for false alarms; `simulated` are simulated ones.
+
+What `tune` and `eval` write names the weights it was found with, so that nothing found with an
+earlier checkpoint is taken for the present one's.
 """
 
+import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from edge_daemon.core.defects import DefectClass
 from edge_daemon.errors import ConfigurationError
-from models.architecture import NetworkConfig, SteelNet, build_network
-from train.checkpoint import load_checkpoint
-from train.config import RunConfig
-from train.scoring import Score
-from train.split import Split
+from models.config import NetworkConfig
+from models.network import SteelNet, build_network
+from train.config import DataConfig, RunConfig
+from train.data.split import Split
+from train.fitting.checkpoint import load_checkpoint
+from train.judging.curves import Curves
+from train.judging.scoring import Score
+from train.judging.tuning import Tuning
 
 T = TypeVar("T")
 
 VALIDATION = "validation"
+CLEAN_STRETCHES = "clean_stretches"
+HELD_OUT = "held_out"
 SIMULATED = "simulated"
-NAMES = ("pitting", "inclusion", "scratch", "patch")
-SEVERITIES: tuple[Literal["minor", "major", "critical"], ...] = (
-    "minor",
-    "major",
-    "major",
-    "critical",
-)
 
 
 class RunError(ConfigurationError):
     """A run's folder lacks what a verb needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What `eval` found.
+
+    Attributes:
+        weights_sha256: of the averaged weights that were judged.
+        step: optimiser steps behind them.
+        classes: the thresholds and areas that were judged.
+        fitted: set -> figures with these. They were fitted on the held-out strips, so the figures
+            of those sets flatter.
+        cross_fitted: set -> figures with thresholds that were fitted on other strips: the honest
+            ones. The simulated set isn't here: nothing was fitted on it.
+    """
+
+    weights_sha256: str
+    step: int
+    classes: tuple[DefectClass, ...]
+    fitted: dict[str, Score]
+    cross_fitted: dict[str, Score]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +78,11 @@ class RunFolder:
     path: Path
 
     @property
+    def name(self) -> str:
+        """What the folder is called."""
+        return self.path.resolve().name
+
+    @property
     def checkpoint(self) -> Path:
         """File of the last saved state."""
         return self.path / "checkpoint.pt"
@@ -55,8 +90,7 @@ class RunFolder:
     def begin(self, config: RunConfig, split: Split) -> None:
         """Make the folder and note what the run is made of."""
         self.path.mkdir(parents=True, exist_ok=True)
-        text = config.model_dump_json(indent=2)
-        (self.path / "config.json").write_text(text + "\n", encoding="utf-8")
+        self._write("config.json", config.model_dump(mode="json"))
         self._write("split.json", asdict(split))
 
     def saved_config(self) -> Path | None:
@@ -73,35 +107,62 @@ class RunFolder:
         return self._read("split.json", Split, verb="fit")
 
     def average(self) -> tuple[SteelNet, int]:
-        """The averaged network of the last checkpoint, and the number of steps behind it."""
+        """The averaged network of the last checkpoint, and the number of steps behind it.
+
+        Raises:
+            RunError: there is no checkpoint yet.
+            CheckpointError: it can't be read.
+        """
+        if not self.checkpoint.is_file():
+            raise RunError(f"{self.checkpoint}: not there; run `python -m train fit {self.path}`")
         state = load_checkpoint(self.checkpoint)
-        network = build_network(NetworkConfig.model_validate(state["network_config"]))
+        config: NetworkConfig = TypeAdapter(NetworkConfig).validate_python(state["network_config"])
+        network = build_network(config)
         network.load_state_dict(state["average"]["network"])
         return network.eval(), int(state["step"])
 
+    def tuning(self) -> Tuning:
+        """How thresholds and areas were fitted."""
+        return self._read("tuning.json", Tuning, verb="tune")
+
     def classes(self) -> tuple[DefectClass, ...]:
         """Fitted classes."""
-        return self._read("classes.json", tuple[DefectClass, ...], verb="tune")
+        return self.tuning().fit.classes
+
+    def measured(self) -> Measured:
+        """Every figure."""
+        return self._read("scores.json", Measured, verb="eval")
 
     def scores(self) -> dict[str, Score]:
-        """Set of strips -> measured figures."""
-        return self._read("scores.json", dict[str, Score], verb="eval")
+        """Set of strips -> figures with the run's own thresholds."""
+        return self.measured().fitted
 
-    def write_classes(self, classes: Sequence[DefectClass]) -> None:
-        """Keep fitted classes."""
-        self._write("classes.json", [asdict(one) for one in classes])
+    def curves(self) -> dict[str, Curves]:
+        """Set of strips -> curves and figures per strip."""
+        return self._read("curves.json", dict[str, Curves], verb="eval")
 
-    def write_scores(self, scores: dict[str, Score]) -> None:
+    def write_tuning(self, tuning: Tuning) -> None:
+        """Keep fitted thresholds and areas."""
+        self._write("tuning.json", asdict(tuning))
+
+    def write_measured(self, measured: Measured) -> None:
         """Keep measured figures."""
-        self._write("scores.json", {name: asdict(score) for name, score in scores.items()})
+        self._write("scores.json", asdict(measured))
+
+    def write_curves(self, curves: Mapping[str, Curves]) -> None:
+        """Keep what a report draws."""
+        self._write("curves.json", {name: asdict(one) for name, one in curves.items()}, indent=None)
 
     def log(self) -> list[dict[str, float]]:
         """Entries of the log, oldest first; a line cut short by a crash is left out."""
         return list(_json_lines(self.path / "log.jsonl"))
 
-    def _write(self, name: str, content: object) -> None:
-        text = json.dumps(content, indent=1)
-        (self.path / name).write_text(text + "\n", encoding="utf-8")
+    def _write(self, name: str, content: object, *, indent: int | None = 1) -> None:
+        """Put a file in place of the old one; at any moment one of them is whole."""
+        path = self.path / name
+        draft = path.with_suffix(".draft")
+        draft.write_text(json.dumps(content, indent=indent) + "\n", encoding="utf-8")
+        draft.replace(path)
 
     def _read(self, name: str, kind: type[T], *, verb: str) -> T:
         path = self.path / name
@@ -112,14 +173,28 @@ class RunFolder:
                 f"{path}: {error.strerror}; run `python -m train {verb} {self.path}` first"
             ) from error
         except ValidationError as error:
-            raise RunError(f"{path}: {error}") from error
+            raise RunError(
+                f"{path}: {error}; if an older release wrote it, run `python -m train {verb} "
+                f"{self.path}` again"
+            ) from error
 
 
-def provisional_classes(count: int = len(NAMES)) -> tuple[DefectClass, ...]:
+def weights_sha256(network: SteelNet) -> str:
+    """SHA-256 over the names and values of a network's weights."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def provisional_classes(data: DataConfig) -> tuple[DefectClass, ...]:
     """Classes with the plainest post-processing: more likely than not, any size."""
     return tuple(
-        DefectClass(k + 1, NAMES[k], threshold=0.5, min_area_px=0, severity=SEVERITIES[k])
-        for k in range(count)
+        DefectClass(number, name, threshold=0.5, min_area_px=0, severity=severity)
+        for number, (name, severity) in enumerate(
+            zip(data.class_names, data.severities, strict=True), start=1
+        )
     )
 
 

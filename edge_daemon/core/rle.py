@@ -15,6 +15,10 @@ Mask: TypeAlias = NDArray[np.bool_]
 """(H, W), true where the defect is."""
 
 
+_LARGEST = 2**62
+"""Start + length of two smaller numbers still fits 64 bits."""
+
+
 class RunLengthError(ValueError):
     """A text is no run-length code of a mask of the given size."""
 
@@ -62,4 +66,6 @@ def _runs(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         numbers = np.array([int(word) for word in words], np.int64)
     except (ValueError, OverflowError) as error:
         raise RunLengthError(f"not whole numbers: {text[:40]!r}") from error
+    if numbers.size and (numbers.max() >= _LARGEST or numbers.min() <= -_LARGEST):
+        raise RunLengthError(f"numbers far beyond any mask: {text[:40]!r}")
     return numbers[::2], numbers[1::2]

@@ -1,10 +1,23 @@
 """Folding batch normalisation changes nothing but the number of layers."""
 
+import pytest
 import torch
 from torch import nn
 
-from models.architecture import SteelNet
+from models.config import EncoderUnetConfig, FcnConfig, NetworkConfig, UnetConfig
 from models.fusion import fuse, round_to_half
+from models.network import SteelNet
+from tests.models.conftest import MakeNetwork
+
+CONFIGS = (
+    EncoderUnetConfig(encoder="efficientnet_b0", decoder_channels=(8, 8)),
+    EncoderUnetConfig(encoder="tf_efficientnet_lite0", decoder_channels=(8, 8)),
+    EncoderUnetConfig(encoder="resnet34", decoder_channels=(8, 8)),
+    EncoderUnetConfig(encoder="resnet50", decoder_channels=(8, 8)),
+    UnetConfig(width=4, depth=2),
+    UnetConfig(width=4, depth=2, upsampling="max_unpooling"),
+    FcnConfig(width=2, head_width=4),
+)
 
 
 def strips() -> torch.Tensor:
@@ -12,13 +25,15 @@ def strips() -> torch.Tensor:
     return torch.randint(0, 256, (2, 1, 64, 128), dtype=torch.uint8, generator=generator)
 
 
-def test_no_batch_normalisation_is_left(tiny_network: SteelNet) -> None:
-    assert not any(isinstance(module, nn.BatchNorm2d) for module in fuse(tiny_network).modules())
-
-
-def test_the_fused_network_gives_the_same_answer(tiny_network: SteelNet) -> None:
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda one: getattr(one, "encoder", None))
+def test_the_fused_network_gives_the_same_answer_without_normalisation(
+    config: NetworkConfig, make_network: MakeNetwork
+) -> None:
+    network = make_network(config)
+    fused = fuse(network)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in fused.modules())
     with torch.inference_mode():
-        assert torch.allclose(fuse(tiny_network)(strips()), tiny_network(strips()), atol=1e-4)
+        assert torch.allclose(fused(strips()), network(strips()), atol=1e-4)
 
 
 def test_the_original_is_left_as_it_was(tiny_network: SteelNet) -> None:

@@ -44,6 +44,23 @@ def test_a_faulty_override_is_named(override: str, reason: str) -> None:
         load_config(None, [override])
 
 
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        (["network.classes=3"], "data.class_names has 4 entries for network.classes = 3"),
+        (["loss.positive_weights=[1.0]"], "loss.positive_weights has 1 entries"),
+        (["loss.cross_entropy=0", "loss.dice=0"], "there is nothing to learn"),
+        (["optim.accumulate=epoch"], "needs data.sampling"),
+        (["loss.distillation=1"], "teacher and loss.distillation go together"),
+        (["teacher=runs/large"], "teacher and loss.distillation go together"),
+        (["network.image_head=true", "loss.image=0"], "network.image_head needs loss.image"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(overrides: list[str], reason: str) -> None:
+    with pytest.raises(ConfigurationError, match=reason):
+        load_config(None, overrides)
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"run\.toml"):
         load_config(tmp_path / "run.toml", [])

@@ -57,6 +57,8 @@ def test_runs_may_touch() -> None:
     ("text", "reason"),
     [
         ("1", "pairs"),
+        ("9223372036854775807 9223372036854775807", "far beyond"),
+        ("-9223372036854775808 1", "far beyond"),
         ("1 2 3", "pairs"),
         ("one 2", "whole numbers"),
         ("1.0 2", "whole numbers"),

@@ -1,0 +1,1 @@
+"""Labelled strips: read, checked, split, mixed into batches."""
