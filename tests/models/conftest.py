@@ -9,6 +9,7 @@ from models.config import EncoderUnetConfig, NetworkConfig
 from models.network import SteelNet, build_network
 
 SCORE_SPREAD = 2.0
+LEAST_VARIANCE = 0.01
 MakeNetwork = Callable[[NetworkConfig], SteelNet]
 
 
@@ -36,6 +37,10 @@ def make_network(_one_thread: None) -> MakeNetwork:
             for norm in norms:
                 norm.momentum = 1.0  # take on the statistics of these strips
             network(strips)
+            for norm in norms:
+                # a variance near zero would blow rounding errors up, more so in a deep network
+                if norm.running_var is not None:
+                    norm.running_var.add_(LEAST_VARIANCE)
             spread = network.eval().scores(strips).pixel.std()
             last.weight.mul_(SCORE_SPREAD / spread)
             if last.bias is not None:

@@ -133,10 +133,8 @@ def test_a_network_that_does_not_take_the_daemons_strips_is_refused(tmp_path: Pa
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", ["steel-nano", "steel-small"])
-def test_a_compact_networks_bundle_is_below_twelve_megabytes(
-    name: str, make_network: MakeNetwork, tmp_path: Path
-) -> None:
-    network = make_network(catalogue()[name])
+def test_a_compact_networks_bundle_is_below_twelve_megabytes(name: str, tmp_path: Path) -> None:
+    network = build_network(catalogue()[name])
     bundle = export_bundle(network, tmp_path / name, label=make_label(network.config))
     assert sum(path.stat().st_size for path in bundle.directory.iterdir()) < 12_000_000
 

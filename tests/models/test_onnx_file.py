@@ -31,7 +31,7 @@ def program(path: Path) -> onnx.ModelProto:
     return onnx.load(path)
 
 
-def check_answers(network: SteelNet, path: Path, *, tolerance: float = 1e-3) -> None:
+def check_answers(network: SteelNet, path: Path) -> None:
     """Compare ONNX Runtime with torch, for one strip and for three."""
     plain = round_to_half(fuse(network))
     write_onnx(plain, path, height=64, width=128)
@@ -42,7 +42,7 @@ def check_answers(network: SteelNet, path: Path, *, tolerance: float = 1e-3) -> 
     assert expected.std() > 0.02
     for count in (1, 3):
         found = session.run([OUTPUT], {INPUT: strips[:count]})[0]
-        assert np.abs(found - expected[:count]).max() < tolerance
+        assert np.abs(found - expected[:count]).max() < 1e-3
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -76,8 +76,7 @@ def test_so_does_a_network_on_every_other_encoder(
     encoder: str, make_network: MakeNetwork, tmp_path: Path
 ) -> None:
     config = EncoderUnetConfig(encoder=encoder, decoder_channels=(8, 8, 8))
-    # a deep network with random weights makes much of the last digit
-    check_answers(make_network(config), tmp_path / "model.onnx", tolerance=0.05)
+    check_answers(make_network(config), tmp_path / "model.onnx")
 
 
 @pytest.mark.slow
