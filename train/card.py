@@ -275,11 +275,8 @@ def _limits(facts: CardFacts) -> Iterator[str]:
         if one.strips < FEW_STRIPS:
             yield f"Only {one.strips} held-out strips have {defect_class.name}: mind its intervals."
     yield _most_missed(fit.classes, real.classes)
-    smallest = min(one.min_area_px for one in fit.classes)
-    yield (
-        f"Nothing below {smallest} pixels is ever reported, and nothing much smaller than a cell "
-        f"of {facts.config.network.output_stride} pixels can be seen."
-    )
+    stride = facts.config.network.output_stride
+    yield f"Nothing much smaller than a cell of {stride} x {stride} pixels can be seen."
     if facts.has_severstal:
         yield (
             "Labels of the set are human and noisy, and strips of one coil can't be told apart, so "
