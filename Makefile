@@ -11,10 +11,11 @@ ifneq ($(wildcard ../shared/data/severstal),)
 export EDGE_DAEMON_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: help setup demo check test bench schemas install clean
+.PHONY: help setup demo check test test-slow bench schemas install clean
 help:
 	@echo "make demo     the daemon on a simulated line: alerts, metrics, a picture (no root, no broker needed)"
 	@echo "make test     all tests, with what they need (torch, mosquitto, promtool)"
+	@echo "make test-slow  every encoder's export and torch.compile: about half an hour"
 	@echo "make check    format, lint, types, import rules, dependencies"
 	@echo "make setup    the development environment in $(VENV)"
 	@echo "make bench    the pipeline beside the bare network on this machine"
@@ -47,7 +48,10 @@ check: $(VENV)/.dev
 
 test: $(VENV)/.dev
 	@.ci/debian-packages.sh mosquitto:mosquitto promtool:prometheus chromium:chromium
-	$(BIN)/pytest -m 'not slow and not gpu' $(PYTEST)
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto -m 'not slow and not gpu' $(PYTEST)
+
+test-slow: $(VENV)/.dev
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto -m slow $(PYTEST)
 
 bench: $(VENV)/.base
 	$(BIN)/edge-daemon bench

@@ -14,13 +14,20 @@ PUBLISHED = {
     *(f"unet-resnet{depth}" for depth in (34, 50, 101, 152)),
     *("unet-2015", "fcn-32s", "fcn-16s", "fcn-8s", "steel-nano", "steel-small"),
 }
+LARGE = tuple(f"unet-{family}" for family in ("efficientnet-b", "efficientnet-lite", "resnet1"))
 
 
 def test_all_published_networks_are_there() -> None:
     assert catalogue().keys() >= PUBLISHED
 
 
-@pytest.mark.parametrize("name", catalogue())
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name.startswith(LARGE) else ())
+        for name in catalogue()
+    ],
+)
 def test_the_network_answers_for_the_daemons_strip(name: str) -> None:
     config = catalogue()[name]
     with torch.device("meta"):
