@@ -13,7 +13,7 @@ from train.card import CardFacts, write_card
 from train.config import RunConfig
 from train.data.reading import load_strips
 from train.data.strips import StripSet
-from train.judging.measuring import check_current
+from train.measuring import check_current
 from train.runs import Measured, RunError, RunFolder, weights_sha256
 
 SEVERSTAL = "Severstal: Steel Defect Detection (Kaggle, 2019)"

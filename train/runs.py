@@ -31,9 +31,9 @@ from edge_daemon.core.defects import DefectClass
 from edge_daemon.errors import ConfigurationError
 from models.config import NetworkConfig
 from models.network import SteelNet, build_network
+from train.checkpoint import load_checkpoint
 from train.config import DataConfig, RunConfig
 from train.data.split import Split
-from train.fitting.checkpoint import load_checkpoint
 from train.judging.curves import Curves
 from train.judging.scoring import Score
 from train.judging.tuning import Tuning

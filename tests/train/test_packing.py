@@ -11,11 +11,11 @@ import torch
 from edge_daemon.inference.bundle import load_bundle
 from edge_daemon.simulation.strips import draw_strip
 from models.network import build_network
+from train.checkpoint import save_checkpoint
 from train.config import RunConfig
 from train.data.split import Split
 from train.data.strips import StripSet
-from train.fitting.checkpoint import save_checkpoint
-from train.judging.measuring import judge_bundle, judge_run, tune_runs
+from train.measuring import judge_bundle, judge_run, tune_runs
 from train.packing import config_sha256, data_name, fingerprint, has_severstal, pack
 from train.runs import RunError, RunFolder
 

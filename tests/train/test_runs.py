@@ -9,9 +9,9 @@ import torch
 
 from models.config import EncoderUnetConfig, NetworkConfig, UnetConfig
 from models.network import build_network
+from train.checkpoint import save_checkpoint
 from train.config import RunConfig
 from train.data.split import Split
-from train.fitting.checkpoint import save_checkpoint
 from train.judging.counting import PixelCounts
 from train.judging.curves import Curves, image_curves, strip_figures
 from train.judging.figures import Prior

@@ -7,9 +7,9 @@ from pathlib import Path
 from edge_daemon.simulation.strips import draw_strip
 from train.cli.printing import console, error_console, print_json, say
 from train.display import class_table, score_table, sets_table, show_stages, trade_off_table
-from train.judging.measuring import judge_bundle, judge_run, tune_runs
 from train.judging.scoring import Score
 from train.judging.settings import Objective
+from train.measuring import judge_bundle, judge_run, tune_runs
 from train.packing import pack
 from train.report.results import SET_NAMES
 from train.runs import CLEAN_STRETCHES, HELD_OUT, SIMULATED, RunFolder

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from models.network import build_network
+from train.checkpoint import load_checkpoint, save_checkpoint
 from train.config import RunConfig
 from train.data.augment import STRONG, USUAL
 from train.data.reading import load_strips
@@ -22,7 +23,6 @@ from train.data.sampling import Batch, Sampler
 from train.data.simulated import Draw, simulate_strips
 from train.data.split import make_split, subset
 from train.data.strips import StripSet
-from train.fitting.checkpoint import load_checkpoint, save_checkpoint
 from train.fitting.devices import choose_device, prepare
 from train.fitting.distributed import Ranks, joined
 from train.fitting.guards import (

@@ -12,8 +12,8 @@ from edge_daemon.inference.bundle import MANIFEST, load_bundle
 from models.config import NetworkConfig
 from models.network import SteelNet, build_network
 from models.weights import load_imagenet
+from train.checkpoint import load_checkpoint
 from train.config import RunConfig
-from train.fitting.checkpoint import load_checkpoint
 
 CHECKPOINT = "checkpoint.pt"
 PROGRAM = "model.pt2"

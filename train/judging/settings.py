@@ -45,8 +45,8 @@ PRICES = (0.0, *(float(price) for price in 2.0 ** np.arange(-6, 6.1, 0.5)))
 MISNAMED_COST = 0.25
 """Objective `alarms`: reporting a class on a strip with other defects only, beside what outlining
 its own strips is worth. The strip is defective after all; only the name is wrong."""
-TIE = 1e-9
-"""Merits that differ by less are equal but for rounding."""
+NOISE = 0.002
+"""Of a merit: labels aren't exact enough to tell settings closer than this apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +167,15 @@ def at_settings(table: NDArray[T], settings: Settings) -> NDArray[T]:
 
 
 def _best(values: NDArray[np.float64]) -> Settings:
-    """The best setting of each class (K, T, A); of equals the one that reports least."""
+    """The best setting of each class (K, T, A).
+
+    Of those that are as good within the labels' noise, the one with the largest area, then with the
+    highest threshold: specks and fragments are no news to a mill.
+    """
     settings = []
     for plane in values:
-        last = np.flatnonzero(plane >= plane.max() - TIE)[-1]
-        settings.append((int(last) // plane.shape[1], int(last) % plane.shape[1]))
+        columns, rows = np.nonzero(plane.max() - NOISE <= plane.T)
+        settings.append((int(rows[-1]), int(columns[-1])))
     return tuple(settings)
 
 

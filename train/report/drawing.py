@@ -4,7 +4,7 @@ from typing import Literal, TypeAlias
 
 from train.data.simulated import Draw
 from train.data.strips import StripSet
-from train.judging.heldout import Tell, answers, held_out, simulated_set
+from train.heldout import Tell, answers, held_out, simulated_set
 from train.report.cases import CasePicture, draw_case, predicted_mask, worst_cases
 from train.report.gathering import RunFacts
 from train.runs import SIMULATED, VALIDATION

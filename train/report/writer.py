@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edge_daemon.errors import SourceError
 from train.data.simulated import Draw
-from train.judging.heldout import Tell
+from train.heldout import Tell
 from train.report.comparison import learning_curves
 from train.report.drawing import Pictures, draw_cases
 from train.report.gathering import RunFacts

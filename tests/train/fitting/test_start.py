@@ -8,8 +8,8 @@ import torch
 from edge_daemon.simulation.strips import draw_strip
 from models.config import EncoderUnetConfig, UnetConfig
 from models.network import SteelNet, build_network
+from train.checkpoint import save_checkpoint
 from train.config import RunConfig
-from train.fitting.checkpoint import save_checkpoint
 from train.fitting.loop import fit
 from train.fitting.runlog import Progress
 from train.fitting.start import (

@@ -55,6 +55,18 @@ def test_of_equal_settings_the_one_that_reports_least_is_taken() -> None:
     assert [a for _, a in choice.settings] == [len(MIN_AREAS_PX) - 1] * 2
 
 
+@pytest.mark.parametrize(("lost", "is_taken"), [(2, True), (50, False)])
+def test_fragments_are_given_up_for_less_than_the_noise_of_labels(
+    lost: int,
+    *,
+    is_taken: bool,
+) -> None:
+    trials = make_trials((falling(0), falling(0)))
+    trials.common[:, :, 5:] -= np.minimum(trials.common[:, :, 5:], lost)
+    settings = chooser(trials).choose(EVERYONE, budget=0.05).settings
+    assert [a == len(MIN_AREAS_PX) - 1 for _, a in settings] == [is_taken] * 2
+
+
 @pytest.mark.parametrize("budget", [0.1, 0.3, 0.6])
 def test_the_budget_is_kept_over_all_classes_together(budget: float) -> None:
     fitter = chooser(make_trials((falling(0.9), falling(0.5))))

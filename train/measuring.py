@@ -20,10 +20,10 @@ from models.parity import run_onnx
 from train.config import RunConfig
 from train.data.simulated import Draw
 from train.data.strips import StripSet
+from train.heldout import HeldOut, Tell, answers, held_out, simulated_set
 from train.judging.counting import PixelCounts, count_pixels, predict_classes
 from train.judging.curves import Curves, image_curves, pixel_curves, strip_figures
 from train.judging.figures import Prior
-from train.judging.heldout import HeldOut, Tell, answers, held_out, simulated_set
 from train.judging.intervals import RESAMPLES
 from train.judging.scoring import Score, score
 from train.judging.settings import Objective

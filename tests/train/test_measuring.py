@@ -8,10 +8,10 @@ import torch
 
 from edge_daemon.simulation.strips import draw_strip
 from models.network import build_network
+from train.checkpoint import save_checkpoint
 from train.config import RunConfig
 from train.data.split import Split
-from train.fitting.checkpoint import save_checkpoint
-from train.judging.measuring import judge_run, tune_runs
+from train.measuring import judge_run, tune_runs
 from train.runs import CLEAN_STRETCHES, HELD_OUT, SIMULATED, VALIDATION, RunError, RunFolder
 
 NAMES = [f"{n:03d}.jpg" for n in range(12)]

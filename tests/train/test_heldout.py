@@ -11,7 +11,7 @@ from models.config import EncoderUnetConfig
 from models.network import SteelNet, build_network
 from train.config import RunConfig
 from train.data.split import Split
-from train.judging.heldout import LEVELS, answers, held_out, simulated_set
+from train.heldout import LEVELS, answers, held_out, simulated_set
 from train.judging.validation import predict
 from train.runs import CLEAN_STRETCHES, SIMULATED, VALIDATION, RunFolder
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from train.fitting.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from train.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 
 
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
