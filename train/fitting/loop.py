@@ -23,7 +23,7 @@ from train.data.sampling import Batch, Sampler
 from train.data.simulated import Draw, simulate_strips
 from train.data.split import make_split, subset
 from train.data.strips import StripSet
-from train.fitting.devices import choose_device, prepare
+from train.devices import choose_device, prepare
 from train.fitting.distributed import Ranks, joined
 from train.fitting.guards import (
     NotFiniteError,

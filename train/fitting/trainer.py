@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from models.network import SteelNet
 from train.config import RunConfig
+from train.devices import autocast
 from train.fitting.averaging import WeightAverage
-from train.fitting.devices import autocast
 from train.fitting.distillation import Teacher
 from train.fitting.distributed import Ranks
 from train.fitting.guards import CollapseWatch, NotFiniteError, TrainingError

@@ -13,7 +13,7 @@ from edge_daemon.core.defects import DefectClass
 from edge_daemon.core.tiling import Probabilities
 from models.network import SteelNet
 from train.data.strips import ClassMap, Grey
-from train.fitting.devices import autocast
+from train.devices import autocast
 from train.judging.counting import count_pixels, predict_classes
 from train.judging.figures import Prior
 from train.judging.scoring import Score, score

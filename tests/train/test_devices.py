@@ -5,7 +5,7 @@ import torch
 
 from edge_daemon.errors import ConfigurationError
 from train.config import OptimConfig
-from train.fitting.devices import autocast, choose_device
+from train.devices import autocast, choose_device
 
 without_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 
