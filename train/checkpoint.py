@@ -19,14 +19,26 @@ class CheckpointError(ConfigurationError):
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write a checkpoint so that at any moment either the old or the new one is whole on disk."""
+    """Write a checkpoint so that at any moment either the old or the new one is whole on disk.
+
+    Raises:
+        CheckpointError: it can't be written; the one before it stays.
+    """
     draft = path.with_suffix(".draft")
-    with draft.open("wb") as file:
-        torch.save({"schema": SCHEMA, **state}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    _sync_folder(path.parent)
+    try:
+        with draft.open("wb") as file:
+            torch.save({"schema": SCHEMA, **state}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+        _sync_folder(path.parent)
+    except (OSError, RuntimeError) as error:  # torch's writer gives RuntimeError on a full disk
+        if draft.is_file():
+            draft.unlink()
+        raise CheckpointError(
+            f"{path}: can't be written ({str(error).splitlines()[0]}); make room on the disk and "
+            "start the run again: it goes on from the checkpoint before"
+        ) from error
 
 
 def _sync_folder(folder: Path) -> None:

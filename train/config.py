@@ -11,6 +11,7 @@ from edge_daemon.errors import ConfigurationError
 from models.config import EncoderUnetConfig, NetworkConfig
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Prior = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Weight = Annotated[float, Field(ge=0)]
 Rate = Annotated[float, Field(gt=0)]
@@ -64,8 +65,8 @@ class DataConfig(_Section):
         "major",
         "critical",
     )
-    class_priors: tuple[Share, ...] = (0.071, 0.020, 0.410, 0.064)
-    defective_prior: Share = 0.530
+    class_priors: tuple[Prior, ...] = (0.071, 0.020, 0.410, 0.064)
+    defective_prior: Prior = 0.530
     validation_share: Annotated[float, Field(gt=0, le=0.5)] = 0.2
     fold: Annotated[int, Field(ge=0)] = 0
     training_share: Annotated[float, Field(gt=0, le=1)] = 1.0
@@ -256,7 +257,9 @@ def load_config(path: Path | None, overrides: list[str]) -> RunConfig:
 
 def _read_table(path: Path) -> dict[str, Any]:
     text = path.read_text(encoding="utf-8")
-    table: dict[str, Any] = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    table: Any = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    if not isinstance(table, dict):
+        raise ValueError("expected a table of sections and keys")  # noqa: TRY004 - told as bad content
     return table
 
 
@@ -267,6 +270,8 @@ def _lay_over(table: dict[str, Any], override: str) -> None:
     *sections, key = name.strip().split(".")
     for section in sections:
         table = table.setdefault(section, {})
+        if not isinstance(table, dict):
+            raise ConfigurationError(f"{override!r}: {section} is a value, not a section")
     try:
         table[key] = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

@@ -18,9 +18,11 @@ What `tune` and `eval` write names the weights it was found with, so that nothin
 earlier checkpoint is taken for the present one's.
 """
 
+import fcntl
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -92,6 +94,28 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         self._write("config.json", config.model_dump(mode="json"))
         self._write("split.json", asdict(split))
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Make the folder, and keep any other process from training in it meanwhile.
+
+        Raises:
+            RunError: it can't be made or written, or another process trains in it.
+        """
+        with ExitStack() as held:
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+                lock = held.enter_context((self.path / "lock").open("w", encoding="utf-8"))
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise RunError(
+                    f"{self.path}: another process is training in this folder"
+                ) from error
+            except OSError as error:
+                raise RunError(
+                    f"{self.path}: {error.strerror}; name a folder that can be made and written"
+                ) from error
+            yield
 
     def saved_config(self) -> Path | None:
         """File with the configuration that the run was last started with, if it was."""

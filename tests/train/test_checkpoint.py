@@ -49,3 +49,12 @@ def test_a_writing_that_fails_leaves_the_old_one_whole(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         save_checkpoint(path, {"step": 2, "thread": threading.Lock()})
     assert load_checkpoint(path) == {"step": 1}
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    save_checkpoint(path, {"step": 1})
+    (tmp_path / "checkpoint.draft").mkdir()
+    with pytest.raises(CheckpointError, match="can't be written"):
+        save_checkpoint(path, {"step": 2})
+    assert load_checkpoint(path)["step"] == 1

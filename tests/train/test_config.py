@@ -67,3 +67,16 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "run.toml").write_text("seed = = 1")
     with pytest.raises(ConfigurationError, match=r"run\.toml"):
         load_config(tmp_path / "run.toml", [])
+
+
+@pytest.mark.parametrize("overrides", [["optim=5", "optim.steps=4"], ["optim.steps.a=5"]])
+def test_a_value_is_no_section(overrides: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text("[optim]\nsteps = 3\n")
+    with pytest.raises(ConfigurationError, match="is a value, not a section"):
+        load_config(file, overrides)
+
+
+def test_a_prior_of_nothing_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="defective_prior"):
+        load_config(None, ["data.defective_prior=0"])

@@ -130,3 +130,18 @@ def test_runs_are_found_by_name(run: RunFolder, tmp_path: Path) -> None:
     (tmp_path / "no run").mkdir()
     RunFolder(tmp_path / "another").begin(RunConfig(), SPLIT)
     assert [one.name for one in find_runs(tmp_path)] == ["another", run.name]
+
+
+def test_two_processes_do_not_train_in_one_folder(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    with run.at_work(), pytest.raises(RunError, match="another process"), run.at_work():
+        pass
+    with run.at_work():
+        pass
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    run = RunFolder(tmp_path / "file" / "run")
+    with pytest.raises(RunError, match=r"file/run: Not a directory; name a folder"), run.at_work():
+        pass

@@ -17,8 +17,12 @@ def main() -> None:
         _leave(error, EXIT_CONFIGURATION)
     except EdgeDaemonError as error:
         _leave(error, EXIT_FAILED)
+    except ModuleNotFoundError as error:
+        _leave(
+            f"{error.name} isn't installed; `make setup` installs what training needs", EXIT_FAILED
+        )
 
 
-def _leave(error: EdgeDaemonError, code: int) -> None:
+def _leave(error: EdgeDaemonError | str, code: int) -> None:
     sys.stderr.write(f"error: {error}\n")
     sys.exit(code)

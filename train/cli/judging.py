@@ -56,6 +56,9 @@ def judge_and_print(run: Path, bundle: Path | None, *, simulated: int, as_json: 
     if as_json:
         print_json({kind: _as_json(sets) for kind, sets in scores.items()})
         return
+    if bundle is None:
+        for line in _blind(folder):
+            say(line)
     for kind, where in HEADLINES:
         if where in scores.get(kind, {}):
             title = f"{SET_NAMES[where].capitalize()}, {kind}"
@@ -75,8 +78,22 @@ def _as_json(sets: Mapping[str, Score]) -> dict[str, object]:
     }
 
 
+def _blind(folder: RunFolder) -> list[str]:
+    """Classes that a run reports on none of the held-out strips that have them, told loudly."""
+    measured = folder.measured()
+    classes = zip(measured.classes, measured.fitted[HELD_OUT].classes, strict=True)
+    return [
+        f"WARNING: it finds {defect_class.name} on none of the {one.strips} held-out strips that "
+        "have it; train longer, or with more such strips, before anyone relies on it"
+        for defect_class, one in classes
+        if one.strips and not one.found
+    ]
+
+
 def pack_and_print(run: Path, folder: Path, *, name: str, version: str, commit: str | None) -> None:
     """Write a bundle and say what it has become."""
     bundle = pack(RunFolder(run), folder, name=name, version=version, commit=commit)
     size_mb = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
     say(f"{folder}: {size_mb:.1f} MB, fingerprint {bundle.fingerprint[:16]}")
+    for line in _blind(RunFolder(run)):
+        say(line)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import TypeAdapter
@@ -67,6 +68,19 @@ def weights_from(path: Path) -> dict[str, Tensor]:
     return weights
 
 
+def shape_from(path: Path) -> dict[str, Any]:
+    """The network's configuration in a run or a bundle, as plain values.
+
+    Raises:
+        StartError: neither lies there.
+        CheckpointError: the run's checkpoint can't be read.
+        BundleError: the bundle isn't whole.
+    """
+    if _is_bundle(path):
+        return dict(load_bundle(path).manifest.provenance.architecture)
+    return dict(load_checkpoint(_checkpoint_in(path))["network_config"])
+
+
 def network_from(path: Path) -> SteelNet:
     """A trained network, as its run or its bundle has it, in evaluation mode.
 
@@ -75,11 +89,8 @@ def network_from(path: Path) -> SteelNet:
         CheckpointError: the run's checkpoint can't be read.
         BundleError: the bundle isn't whole.
     """
-    if _is_bundle(path):
-        shape: object = load_bundle(path).manifest.provenance.architecture
-    else:
-        shape = load_checkpoint(_checkpoint_in(path))["network_config"]
-    network = build_network(TypeAdapter[NetworkConfig](NetworkConfig).validate_python(shape))
+    shape = TypeAdapter[NetworkConfig](NetworkConfig).validate_python(shape_from(path))
+    network = build_network(shape)
     try:
         network.load_state_dict(weights_from(path))
     except RuntimeError as error:

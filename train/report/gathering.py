@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from models.complexity import Complexity, measure_complexity
-
 from models.config import EncoderUnetConfig, FcnConfig, NetworkConfig, UnetConfig
 from train.config import RunConfig
 from train.judging.curves import Curves

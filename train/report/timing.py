@@ -3,9 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from models.speed import strips_per_second
-
 from models.network import build_network
+from models.speed import strips_per_second
 from train.report.gathering import RunFacts
 
 

@@ -15,6 +15,7 @@ from train.fitting.runlog import Progress
 from train.fitting.start import (
     StartError,
     network_from,
+    shape_from,
     starting_network,
     take_weights,
     weights_from,
@@ -104,3 +105,10 @@ def test_a_run_tells_what_it_started_from(quick_run: RunConfig, tmp_path: Path) 
     fit(config, RunFolder(tmp_path / "run"), draw=draw_strip, report=told.append)
     assert any("started from" in one and str(run) in one for one in told[0].warnings)
     assert not any("started from" in one for progress in told[1:] for one in progress.warnings)
+
+
+def test_a_bundle_and_a_run_tell_the_shape_of_their_network(tmp_path: Path) -> None:
+    network = build_network(SMALL)
+    assert shape_from(save_run(tmp_path / "run", network)) == SMALL.model_dump(mode="json")
+    shape = shape_from(BUNDLE)
+    assert (shape["encoder_stages"], shape["image_head"]) == (6, True)
