@@ -37,8 +37,8 @@ class _Network(BaseModel):
     output: Literal["sigmoid", "softmax"] = "sigmoid"
     image_head: bool = False
     input_downsample: Literal[1, 2, 4] = 1
-    grey_mean: float = 127.0
-    grey_scale: Annotated[float, Field(gt=0)] = 128.0
+    grey_mean: Annotated[float, Field(allow_inf_nan=False)] = 127.0
+    grey_scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 128.0
 
     @property
     def score_channels(self) -> int:

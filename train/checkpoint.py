@@ -61,7 +61,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     except pickle.UnpicklingError as error:
         raise CheckpointError(f"{path}: damaged, or holds more than tensors and values") from error
     except (OSError, RuntimeError, EOFError, ValueError) as error:
-        raise CheckpointError(f"{path}: {error}") from error
+        why = str(error).splitlines()[0]
+        raise CheckpointError(f"{path}: {why}; delete it to begin the run anew") from error
     if not isinstance(state, dict) or state.pop("schema", None) not in READABLE:
         raise CheckpointError(f"{path}: no checkpoint of schema {SCHEMA}; start the run anew")
     return state

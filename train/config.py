@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from edge_daemon.errors import ConfigurationError
 from models.config import EncoderUnetConfig, NetworkConfig
@@ -14,7 +15,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Prior = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Weight = Annotated[float, Field(ge=0)]
-Rate = Annotated[float, Field(gt=0)]
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 SIMULATED_CLASSES = 4
 
 
@@ -251,8 +252,15 @@ def load_config(path: Path | None, overrides: list[str]) -> RunConfig:
     try:
         return RunConfig.model_validate(table)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise ConfigurationError(f"{path or 'training configuration'}: {faults}") from error
+        faults = "; ".join(map(_fault, error.errors()))
+        source = "training configuration" if path is None else str(path)
+        given = f" with {' '.join(overrides)}" if overrides else ""
+        raise ConfigurationError(f"{source}{given}: {faults}") from error
+
+
+def _fault(error: ErrorDetails) -> str:
+    place = ".".join(map(str, error["loc"]))
+    return f"{place}: {error['msg']}" if place else error["msg"]
 
 
 def _read_table(path: Path) -> dict[str, Any]:
