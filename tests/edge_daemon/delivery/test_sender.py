@@ -196,7 +196,7 @@ def test_closing_ends_though_nothing_was_acknowledged_and_the_will_is_asked_for(
         courier.submit(book(30))
         wait_until(lambda: len(fake_broker.durable()) == 20)
         courier.close(drain_s=0.2)
-    assert fake_broker.goodbyes == [0x04]
+    wait_until(lambda: fake_broker.goodbyes == [0x04])
     with station.courier(None):
         pass
     assert station.watcher.depth == 30
