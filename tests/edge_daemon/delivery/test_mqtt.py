@@ -96,7 +96,7 @@ def test_an_abort_ends_a_link_whose_peer_says_nothing(fake_broker: FakeBroker) -
     link.abort("enough")
     closed = inbox.get(timeout=PATIENCE_S)
     assert closed.reason == "enough"
-    wait_until(lambda: fake_broker.goodbyes == [])
+    assert fake_broker.goodbyes == []
 
 
 def test_a_link_aborted_before_it_connected_never_gets_through(fake_broker: FakeBroker) -> None:
