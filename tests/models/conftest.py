@@ -13,6 +13,12 @@ LEAST_VARIANCE = 0.01
 MakeNetwork = Callable[[NetworkConfig], SteelNet]
 
 
+@pytest.fixture(autouse=True)
+def _same_numbers() -> None:
+    """What is random in a test doesn't depend on the tests that ran before it."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> Iterator[None]:
     """Threads of tests that run beside each other would wait for one another."""

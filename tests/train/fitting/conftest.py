@@ -13,6 +13,12 @@ from train.judging.figures import Prior
 from train.judging.scoring import Score, score
 
 
+@pytest.fixture(autouse=True)
+def _same_numbers() -> None:
+    """What is random in a test doesn't depend on the tests that ran before it."""
+    torch.manual_seed(0)
+
+
 def quick_config(root: Path, **changes: dict[str, Any] | Any) -> RunConfig:  # noqa: ANN401 - TOML values
     table: dict[str, Any] = {
         "imagenet": False,
