@@ -15,7 +15,7 @@ endif
 help:
 	@echo "make demo     the daemon on a simulated line: alerts, metrics, a picture (no root, no broker needed)"
 	@echo "make test     all tests, with what they need (torch, mosquitto, promtool)"
-	@echo "make test-slow  every encoder's export and torch.compile: about half an hour"
+	@echo "make test-slow  what takes long: every encoder exported, torch.compile"
 	@echo "make check    format, lint, types, import rules, dependencies"
 	@echo "make setup    the development environment in $(VENV)"
 	@echo "make bench    the pipeline beside the bare network on this machine"

@@ -12,7 +12,7 @@ from edge_daemon.errors import ConfigurationError
 from models.config import EncoderUnetConfig, NetworkConfig
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Prior = Annotated[float, Field(gt=0, lt=1)]
+ProperShare = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Weight = Annotated[float, Field(ge=0)]
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -66,8 +66,8 @@ class DataConfig(_Section):
         "major",
         "critical",
     )
-    class_priors: tuple[Prior, ...] = (0.071, 0.020, 0.410, 0.064)
-    defective_prior: Prior = 0.530
+    class_priors: tuple[ProperShare, ...] = (0.071, 0.020, 0.410, 0.064)
+    defective_prior: ProperShare = 0.530
     validation_share: Annotated[float, Field(gt=0, le=0.5)] = 0.2
     fold: Annotated[int, Field(ge=0)] = 0
     training_share: Annotated[float, Field(gt=0, le=1)] = 1.0

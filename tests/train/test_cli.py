@@ -15,6 +15,7 @@ from train.cli.app import app
 from train.packing import pack
 from train.runs import RunError, RunFolder
 
+ZOO = Path(__file__).parents[2] / "models" / "zoo"
 TINY = (
     "imagenet=false",
     "threads=1",
@@ -122,6 +123,19 @@ def test_a_baseline_that_was_not_judged_is_named(judged: Path, tmp_path: Path) -
     (fresh / "scores.json").unlink()
     result = CliRunner().invoke(app, ["report", str(judged), "--baseline", str(fresh)])
     assert "train eval" in str(result.exception)
+
+
+def test_fine_tuning_takes_the_shape_of_the_bundle_and_goes_on_by_the_same_command(
+    root: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "tuned"
+    shaped = [word for word in TINY if not word.startswith("network.")]
+    words = [folder, f"data.root={root}", f"start={ZOO / 'steel-nano'}", *shaped]
+    train("fit", *words)
+    network = json.loads((folder / "config.json").read_text())["network"]
+    shipped = load_bundle(ZOO / "steel-nano").manifest.provenance.architecture
+    assert network == shipped | {"classes": network["classes"]}
+    assert "finished" in train("fit", *words)
 
 
 def test_networks_are_listed_with_their_size() -> None:
