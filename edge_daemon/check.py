@@ -12,7 +12,7 @@ from pathlib import Path
 from edge_daemon.config import Config, load_config, state_directory
 from edge_daemon.delivery.broker import Broker
 from edge_daemon.delivery.subscriber import LinkChanged, Subscriber
-from edge_daemon.engine import load_engine
+from edge_daemon.engine import load_configured
 from edge_daemon.errors import ConfigurationError, EdgeDaemonError
 from edge_daemon.ingest.endpoint import bind_pull
 
@@ -56,10 +56,17 @@ def check(path: Path | None) -> Iterator[Finding]:
 def _check_engine(config: Config) -> Finding:
     section = config.bundle
     try:
-        engine = load_engine(section.path, device=section.device, threads=section.threads)
+        engine = load_configured(section)
     except EdgeDaemonError as error:
         return Finding("bundle", ok=False, detail=str(error))
-    detail = f"{engine.name} in {engine.bundle.directory}, gives its known answer on the CPU"
+    backend = engine.backend
+    detail = (
+        f"{engine.name} in {engine.bundle.directory}, gives its known answer "
+        f"({backend.runtime} on {backend.device})"
+    )
+    if backend.missing_plan is not None:
+        detail += f"; `edge-daemon compile` makes a plan for the GPU: {backend.missing_plan}"
+    engine.exits.close()
     return Finding("bundle", ok=True, detail=detail)
 
 

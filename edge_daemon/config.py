@@ -16,6 +16,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from edge_daemon.core.placement import Scale
 from edge_daemon.core.wire import CAMERA_ID_PATTERN
 from edge_daemon.errors import ConfigurationError
+from edge_daemon.ingest.drop_policy import DropPolicy
+from edge_daemon.plans.fingerprint import Precision
+from edge_daemon.plans.resolving import PlanRequest
 
 DEFAULT_PATH = Path("/etc/edge-daemon/config.toml")
 ENVIRONMENT_PREFIX = "EDGE_DAEMON_"
@@ -69,12 +72,15 @@ class Section(BaseModel):
 
 
 class IngestSection(Section):
-    """`[ingest]`: where cameras connect, and how much may wait."""
+    """`[ingest]`: where cameras connect, how much may wait, and what is left out of more."""
 
     bind: Endpoint = "tcp://127.0.0.1:5555"
+    drop_policy: DropPolicy = DropPolicy.DEADLINE
     queue_frames: Annotated[int, Field(ge=1, le=1000)] = 8
+    queue_mib: Annotated[int, Field(ge=1, le=65536)] = 512
     max_age_s: Positive = 5.0
     max_payload_mib: Annotated[int, Field(ge=1, le=1024)] = 256
+    decoders: Annotated[int, Field(ge=1, le=64)] = 1
 
 
 class CameraSection(Section):
@@ -97,8 +103,15 @@ class BundleSection(Section):
 
     path: Path | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Precision = Precision.FP16
     threads: Annotated[int, Field(ge=0, le=256)] = 0
+    batch_wait_ms: Annotated[float, Field(ge=0, le=1000)] = 2.0
     known_answer_every_s: Positive = 60.0
+
+    @property
+    def plan_request(self) -> PlanRequest:
+        """Which plan is run on a GPU."""
+        return PlanRequest(precision=self.precision)
 
 
 class MqttSection(Section):

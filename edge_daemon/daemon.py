@@ -1,38 +1,41 @@
 """The daemon's life: start up, watch over its threads, shut down.
 
-    cameras -> receiver -> queue -> inspector -> courier -> outbox -> broker
+    cameras -> receiver -> backlog -> network -> inspector -> courier -> outbox -> broker
 
 Every arrow is a bounded queue, every name a thread with one owner. The main thread only feeds the
 watchdog and waits for a signal or for a thread that failed.
 """
 
 import logging
-import queue
 import sqlite3
 import sys
 import threading
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from importlib.metadata import version
 
 from edge_daemon.clock import Clock
-from edge_daemon.config import Config, state_directory
+from edge_daemon.config import BundleSection, Config, state_directory
+from edge_daemon.conveyor import Conveyor, KnownAnswerSchedule
 from edge_daemon.core.alarm_panel import AlarmPanel
 from edge_daemon.core.messages import HealthReport, StatusReport, iso_utc
 from edge_daemon.delivery.broker import Broker
 from edge_daemon.delivery.courier import Booking, Courier
-from edge_daemon.engine import Engine, load_engine
-from edge_daemon.errors import EXIT_ENGINE, EXIT_FAILED, EngineError, StoreError
+from edge_daemon.engine import Engine, load_configured
+from edge_daemon.errors import EXIT_FAILED, EdgeDaemonError, StoreError
+from edge_daemon.ingest.backlog import Backlog
 from edge_daemon.ingest.receiver import Receiver
-from edge_daemon.inspection import InspectionWorker, KnownAnswerSchedule, Totals
-from edge_daemon.outcomes import Facts, Message
+from edge_daemon.inspection import InspectionWorker, Totals
+from edge_daemon.outcomes import Facts
 from edge_daemon.pipeline import Inspector
+from edge_daemon.preparing import Preparer
 from edge_daemon.signals import stop_on_signals
 from edge_daemon.telemetry.delivery import DeliveryMetrics
 from edge_daemon.telemetry.health import Condition, Health, Heart
 from edge_daemon.telemetry.metrics import Metrics
 from edge_daemon.telemetry.notify import Notifier, feed_watchdog, watchdog_interval_s
 from edge_daemon.telemetry.web import WebServer
+from edge_daemon.upgrading import Upgrade
 
 _LOG = logging.getLogger(__name__)
 _STALL_AFTER_S = 10.0
@@ -47,9 +50,18 @@ class Daemon:
         config: as `load_config` gave it.
         clock: the machine's clocks.
         environ: where systemd leaves its sockets and folders.
+        load_engine: gives the network.
     """
 
-    def __init__(self, config: Config, clock: Clock, *, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock,
+        *,
+        environ: Mapping[str, str],
+        load_engine: Callable[[BundleSection], Engine] = load_configured,
+    ) -> None:
+        self._load_engine = load_engine
         self._config = config
         self._clock = clock
         self._environ = environ
@@ -69,15 +81,17 @@ class Daemon:
             EngineError: the network doesn't give the known answer.
         """
         with stop_on_signals() as stop, ExitStack() as exits:
-            heart = self._health.worker("inspector", _STALL_AFTER_S)
-            engine = self._start_engine(heart)
+            network = self._health.worker("network", _STALL_AFTER_S)
+            engine = self._start_engine(exits)
             courier = exits.enter_context(self._courier(engine))
             exits.enter_context(
                 WebServer(self._config.http.bind, self._metrics, health=self._health)
             )
-            inbox: queue.Queue[Message] = queue.Queue(self._config.ingest.queue_frames)
-            worker = exits.enter_context(self._worker(engine, courier, inbox, heart=heart))
-            receiver = exits.enter_context(self._receiver(inbox))
+            backlog = self._backlog()
+            conveyor = self._conveyor(engine, backlog, network)
+            worker = exits.enter_context(self._worker(engine, courier, conveyor, backlog=backlog))
+            exits.enter_context(conveyor)
+            receiver = exits.enter_context(self._receiver(backlog))
             self._health.condition("engine").ok()
             _judge(self._health.condition("outbox"), courier.degraded)
             self._notifier.status(f"inspecting with {engine.name}")
@@ -93,17 +107,15 @@ class Daemon:
             _LOG.info("stopping: what waits is inspected, what is told is delivered or kept")
             if code != 0:
                 courier.omit_farewell()
+                conveyor.abandon()
         if code == 0 and (worker.failure is not None or not worker.has_ended):
             _LOG.critical("failed while stopping: %s", worker.failure or "frames still wait")
             return EXIT_FAILED
         return code
 
-    def _start_engine(self, heart: Heart) -> Engine:
+    def _start_engine(self, exits: ExitStack) -> Engine:
         self._notifier.status("loading the bundle")
-        section = self._config.bundle
-        engine = load_engine(
-            section.path, device=section.device, threads=section.threads, beat=heart.beat
-        )
+        engine = exits.enter_context(self._load_engine(self._config.bundle))
         self._metrics.known_answer_timestamp_seconds.set(self._clock.now_ns() / 1e9)
         self._metrics.set_build(
             version=version("edge-daemon"),
@@ -111,7 +123,18 @@ class Daemon:
             sqlite=sqlite3.sqlite_version,
             onnxruntime=version("onnxruntime"),
         )
-        return engine
+        self._metrics.set_engine(engine.backend.runtime)
+        self._health.note("engine", f"{engine.backend.runtime} on {engine.backend.device}")
+        if engine.backend.missing_plan is None:
+            return engine
+        _LOG.info("a plan for the GPU is wanted: %s", engine.backend.missing_plan)
+        upgrade = Upgrade(
+            engine,
+            self._config.bundle.plan_request,
+            note=lambda text: self._health.note("engine", text),
+            switched=self._metrics.set_engine,
+        )
+        return exits.enter_context(upgrade).engine
 
     def _courier(self, engine: Engine) -> Courier:
         directory = state_directory(self._config, self._environ)
@@ -141,28 +164,46 @@ class Daemon:
             beat=self._health.worker("courier", _STALL_AFTER_S).beat,
         )
 
-    def _worker(
-        self,
-        engine: Engine,
-        courier: Courier,
-        inbox: "queue.Queue[Message]",
-        *,
-        heart: Heart,
-    ) -> InspectionWorker:
-        stage_seconds = self._metrics.stage_seconds
-        inspector = Inspector(
+    def _backlog(self) -> Backlog:
+        ingest = self._config.ingest
+        return Backlog(
+            ingest.drop_policy,
+            frames=ingest.queue_frames,
+            max_bytes=ingest.queue_mib * 2**20,
+            max_age_s=ingest.max_age_s,
+            clock=self._clock,
+        )
+
+    def _conveyor(self, engine: Engine, backlog: Backlog, heart: Heart) -> Conveyor:
+        section = self._config.bundle
+        return Conveyor(
+            backlog,
+            Preparer(
+                stride_px=engine.segmenter.stride_px,
+                cameras=self._config.scales or None,
+                stage=self._stage,
+            ),
             engine.segmenter,
+            stage=self._stage,
+            clock=self._clock,
+            decoders=self._config.ingest.decoders,
+            batch_wait_s=section.batch_wait_ms / 1e3,
+            known_answer=KnownAnswerSchedule(
+                engine.known_answer, every_ns=int(section.known_answer_every_s * 1e9)
+            ),
+            beat=heart.beat,
+        )
+
+    def _worker(
+        self, engine: Engine, courier: Courier, conveyor: Conveyor, *, backlog: Backlog
+    ) -> InspectionWorker:
+        heart = self._health.worker("inspector", _STALL_AFTER_S)
+        inspector = Inspector(
             engine.bundle.classes,
             bundle=engine.name,
             scales=self._config.scales,
-            only_known=bool(self._config.camera),
             saved=courier.initial_state,
-            stage=lambda name: stage_seconds.labels(name).time(),
-        )
-        schedule = KnownAnswerSchedule(
-            engine.known_answer,
-            engine.segmenter,
-            every_ns=int(self._config.bundle.known_answer_every_s * 1e9),
+            stage=self._stage,
         )
         if courier.set_aside is not None:
             _LOG.critical("the outbox couldn't be read and was put aside as %s", courier.set_aside)
@@ -174,21 +215,23 @@ class Daemon:
         )
         return InspectionWorker(
             inspector,
-            inbox,
+            conveyor,
+            backlog=backlog,
             book=lambda facts: _book(courier, facts, heart),
-            known_answer=schedule,
             panel=panel,
             metrics=self._metrics,
             totals=self._totals,
             clock=self._clock,
             beat=heart.beat,
-            max_age_s=self._config.ingest.max_age_s,
         )
 
-    def _receiver(self, inbox: "queue.Queue[Message]") -> Receiver:
+    def _stage(self, name: str) -> AbstractContextManager[None]:
+        return self._metrics.stage_seconds.labels(name).time()
+
+    def _receiver(self, backlog: Backlog) -> Receiver:
         return Receiver(
             self._config.endpoints,
-            inbox,
+            backlog,
             clock=self._clock,
             beat=self._health.worker("receiver", _STALL_AFTER_S).beat,
             max_payload_bytes=self._config.ingest.max_payload_mib * 2**20,
@@ -215,7 +258,7 @@ class Daemon:
                 if failure is not None:
                     engine.not_ok(str(failure))
                     _LOG.critical("leaving: %s", failure, exc_info=failure)
-                    return EXIT_ENGINE if isinstance(failure, EngineError) else EXIT_FAILED
+                    return _exit_code(failure)
             alive = (
                 ("courier", courier.alive),
                 ("receiver", receiver.alive),
@@ -240,6 +283,10 @@ class Daemon:
             cameras=totals.cameras,
             inspecting=self._health.ready().ok,
         )
+
+
+def _exit_code(failure: BaseException) -> int:
+    return failure.exit_code if isinstance(failure, EdgeDaemonError) else EXIT_FAILED
 
 
 def _book(courier: Courier, facts: Facts, heart: Heart) -> None:

@@ -8,7 +8,8 @@ EdgeDaemonError
 |-- EndpointError        an address can't be had, or nobody is there; systemd tries again
 |-- RecordingError       the caller: a recording can't be written or read
 |-- StoreError           the disk: state can't be kept; alerts wait, nothing is announced
-`-- EngineError          the process: leave, systemd starts it again, the gap is booked
+`-- EngineError          the process: leave, systemd starts it again, the gap is booked; exit 70, or
+                         71 where it was the GPU (`edge_daemon.cuda.errors`)
 """
 
 from enum import StrEnum
@@ -16,15 +17,24 @@ from enum import StrEnum
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_ENGINE = 70
+EXIT_CUDA = 71
 EXIT_CONFIGURATION = 78
 
 
 class EdgeDaemonError(Exception):
-    """Root of every error that this package raises on purpose."""
+    """Root of every error that this package raises on purpose.
+
+    Attributes:
+        exit_code: of a process that it ends.
+    """
+
+    exit_code = EXIT_FAILED
 
 
 class ConfigurationError(EdgeDaemonError):
     """The operator has to mend the configuration; the message says where and how."""
+
+    exit_code = EXIT_CONFIGURATION
 
 
 class BundleError(ConfigurationError):
@@ -47,6 +57,7 @@ class RejectReason(StrEnum):
     SEQUENCE = "sequence"
     DUPLICATE = "duplicate"
     STALE = "stale"
+    DROPPED = "dropped"
     UNREADABLE = "unreadable"
 
 
@@ -86,3 +97,5 @@ class StoreError(EdgeDaemonError):
 
 class EngineError(EdgeDaemonError):
     """The network gave no trustworthy answer; nothing it said may count as clean."""
+
+    exit_code = EXIT_ENGINE

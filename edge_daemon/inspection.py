@@ -1,7 +1,6 @@
-"""The thread that inspects: takes messages from the queue, hands facts to the courier."""
+"""The thread that settles: takes frames from the network, hands facts to the courier."""
 
 import logging
-import queue
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -10,12 +9,12 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from edge_daemon.clock import Clock
+from edge_daemon.conveyor import Asked, Conveyor, Ended, Seen
 from edge_daemon.core.alarm_panel import AlarmPanel
 from edge_daemon.core.messages import Announcement
 from edge_daemon.core.wire import parse_camera_id
-from edge_daemon.errors import EngineError, FrameError
-from edge_daemon.inference.known_answer import KnownAnswerTest
-from edge_daemon.inference.segmenter import Segmenter
+from edge_daemon.errors import FrameError
+from edge_daemon.ingest.backlog import Backlog
 from edge_daemon.outcomes import Facts, Message, Outcome
 from edge_daemon.pipeline import Inspector
 from edge_daemon.telemetry.metrics import MAX_CAMERAS, CameraNames, Metrics
@@ -72,59 +71,45 @@ class Totals:
     cameras: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class KnownAnswerSchedule:
-    """The known answer and how often it is asked for."""
-
-    test: KnownAnswerTest
-    segmenter: Segmenter
-    every_ns: int
-
-
 class InspectionWorker:
     """Owns the inspector and its thread.
 
     Args:
-        inspector: the way of a frame.
-        inbox: messages from the receiver.
+        inspector: settles frames.
+        conveyor: brings them from the network.
+        backlog: what waits for the network.
         book: makes facts durable and tells them.
-        known_answer: what the engine must still know.
         panel: the alarms.
         metrics: where it counts, for Prometheus.
         totals: where it counts, for the health topic.
         clock: for ages and latencies.
         beat: called at every turn.
-        max_age_s: a message that has waited longer is booked as stale instead of inspected.
     """
 
     def __init__(
         self,
         inspector: Inspector,
-        inbox: "queue.Queue[Message]",
+        conveyor: Conveyor,
         *,
+        backlog: Backlog,
         book: Booking,
-        known_answer: KnownAnswerSchedule,
         panel: AlarmPanel,
         metrics: Metrics,
         totals: Totals,
         clock: Clock,
         beat: Callable[[], None],
-        max_age_s: float,
     ) -> None:
         self._inspector = inspector
-        self._inbox = inbox
+        self._conveyor = conveyor
+        self._backlog = backlog
         self._book = book
-        self._known_answer = known_answer
         self._panel = panel
         self._metrics = metrics
         self._totals = totals
         self._clock = clock
         self._beat = beat
-        self._max_age_ns = int(max_age_s * 1e9)
         self._complaints = Complaints()
-        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="inspector", daemon=True)
-        self._asked_ns = 0
         self._observed_ns = 0
         self.failure: BaseException | None = None
 
@@ -139,8 +124,7 @@ class InspectionWorker:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Inspect what still waits in the queue, then stop."""
-        self._stopping.set()
+        """Wait until what still comes is settled; the conveyor has been told that no more will."""
         self._thread.join(_JOIN_S)
 
     @property
@@ -151,7 +135,6 @@ class InspectionWorker:
     def _work(self) -> None:
         try:
             self._tell_all(self._inspector.start(now_ns=self._clock.now_ns()))
-            self._asked_ns = self._clock.monotonic_ns()
             while self._turn():
                 self._beat()
             self._tell_all(self._inspector.stop())
@@ -159,28 +142,40 @@ class InspectionWorker:
             self.failure = failure
 
     def _turn(self) -> bool:
-        """One message, or a short wait for one; False when there is nothing left to do."""
-        try:
-            message = self._inbox.get(timeout=_WAIT_S)
-        except queue.Empty:
-            message = None
-        if message is not None:
-            self._inspect(message)
-        self._metrics.queue_depth.labels("frames").set(self._inbox.qsize())
+        """One frame, or a short wait for one; False when no more will come."""
+        carried = self._conveyor.take(_WAIT_S)
+        if isinstance(carried, Seen):
+            self._settle(carried)
+        elif isinstance(carried, Asked):
+            self._note_known_answer(carried)
+        elif isinstance(carried, Ended) and carried.failure is not None:
+            raise carried.failure
+        self._metrics.queue_depth.labels("frames").set(self._backlog.depth)
         self._observe()
-        self._ask_known_answer()
-        return message is not None or not self._stopping.is_set()
+        return not isinstance(carried, Ended)
 
-    def _inspect(self, message: Message) -> None:
+    def _settle(self, seen: Seen) -> None:
+        message = seen.prepared.message
+        outcome = self._inspector.settle(seen.prepared, seen.answer)
         arrived_ns = message.arrived_monotonic_ns or 0
-        age_ns = self._clock.monotonic_ns() - arrived_ns
-        outcome = self._inspector.inspect(message, stale=age_ns > self._max_age_ns)
         self._metrics.frame_latency_seconds.observe((self._clock.monotonic_ns() - arrived_ns) / 1e9)
         self._count(outcome, message)
         self._tell(outcome.facts)
         if outcome.fault is not None:  # told now: after the restart it would be one of its gaps
             self._tell_all(self._inspector.tick(self._clock.now_ns(), quiet_for_ns=0))
             raise outcome.fault
+
+    def _note_known_answer(self, asked: Asked) -> None:
+        """Believe what the network has said so far, or book it as not inspected and leave.
+
+        Raises:
+            EngineError: it didn't give the known answer.
+        """
+        if asked.fault is not None:
+            self._tell_all(self._inspector.distrust())
+            raise asked.fault
+        self._inspector.confirm()
+        self._metrics.known_answer_timestamp_seconds.set(self._clock.now_ns() / 1e9)
 
     def _count(self, outcome: Outcome, message: Message) -> None:
         camera = outcome.record.camera or _sender(message)
@@ -218,7 +213,8 @@ class InspectionWorker:
         if monotonic_ns - self._observed_ns < _OBSERVE_EVERY_NS:
             return
         self._observed_ns = monotonic_ns
-        self._tell_all(self._inspector.tick(now_ns, quiet_for_ns=_QUIET_FOR_NS))
+        busy = self._backlog.cameras | self._conveyor.cameras
+        self._tell_all(self._inspector.tick(now_ns, quiet_for_ns=_QUIET_FOR_NS, busy=busy))
         alarms = self._panel.observe(now_ns=now_ns, monotonic_ns=monotonic_ns)
         if alarms:
             self._book(Facts(tuple(Announcement(alarm) for alarm in alarms)))
@@ -226,24 +222,6 @@ class InspectionWorker:
     def _tell_all(self, facts: Iterable[Facts]) -> None:
         for each in facts:
             self._tell(each)
-
-    def _ask_known_answer(self) -> None:
-        """Ask the live engine what it must know.
-
-        Raises:
-            EngineError: it doesn't.
-        """
-        schedule, now_ns = self._known_answer, self._clock.monotonic_ns()
-        if now_ns - self._asked_ns < schedule.every_ns:
-            return
-        self._asked_ns = now_ns
-        try:
-            schedule.test.run(schedule.segmenter)
-        except EngineError:
-            self._tell_all(self._inspector.distrust())
-            raise
-        self._inspector.confirm()
-        self._metrics.known_answer_timestamp_seconds.set(self._clock.now_ns() / 1e9)
 
 
 def _sender(message: Message) -> str:

@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from edge_daemon.core.defects import Region, paint
 from edge_daemon.core.line import News
 from edge_daemon.core.messages import Announcement, NotInspectedReason
 from edge_daemon.core.pixels import GreyImage
@@ -15,6 +18,7 @@ _BOOKED_AS = {
     RejectReason.CRC32: NotInspectedReason.DECODE_ERROR,
     RejectReason.DECODE: NotInspectedReason.DECODE_ERROR,
     RejectReason.STALE: NotInspectedReason.STALE,
+    RejectReason.DROPPED: NotInspectedReason.DROPPED,
     RejectReason.UNREADABLE: NotInspectedReason.UNREADABLE,
 }
 
@@ -27,11 +31,20 @@ class Message:
         parts: the ZeroMQ message parts.
         received_ns: when, ns since 1970 UTC.
         arrived_monotonic_ns: when, on the monotonic clock; None in a replay.
+        left_out: why it won't be looked at, where that was decided before; its rows are booked.
+        source: file or recording that it was read from; empty where a camera sent it.
     """
 
     parts: Sequence[Part]
     received_ns: int
     arrived_monotonic_ns: int | None = None
+    left_out: FrameError | None = None
+    source: str = ""
+
+    @property
+    def sender(self) -> str:
+        """Whose it is, as far as that can be said without believing it: its first part."""
+        return bytes(self.parts[0][:64]).decode("utf-8", "replace") if self.parts else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +71,9 @@ class Outcome:
     Attributes:
         record: the verdict.
         facts: what has to be told and kept.
-        image: the frame in grey, None where it couldn't be decoded.
-        mask: class ids per pixel, None where the frame was not inspected.
+        image: the frame in grey, None where it was not inspected.
+        regions: its parts of defects, None where it was not inspected.
+        repeated_lines: rows at its top that the frame before has shown; regions count from there.
         rejected: why the frame was refused, None where it wasn't.
         fault: the engine's failure; the process has to leave once the facts are durable.
     """
@@ -67,14 +81,22 @@ class Outcome:
     record: FrameRecord
     facts: Facts = field(default_factory=Facts)
     image: GreyImage | None = None
-    mask: ClassMask | None = None
+    regions: tuple[Region, ...] | None = None
+    repeated_lines: int = 0
     rejected: FrameError | None = None
     fault: EngineError | None = None
 
+    def paint_mask(self) -> ClassMask | None:
+        """Class ids per pixel, (H, W) uint8, 0 elsewhere; None where it was not inspected.
 
-def unreadable(error: FrameError) -> Outcome:
-    """What a source could not read: nobody has looked at it, and nobody knows its place."""
-    return Outcome(judge(None, None, reason=error.reason.value), rejected=error)
+        Painted when asked: the daemon never needs it.
+        """
+        if self.image is None or self.regions is None:
+            return None
+        height_px, width_px = self.image.shape
+        above = self.repeated_lines
+        mask = paint(self.regions, height_px=height_px - above, width_px=width_px)
+        return np.pad(mask, ((above, 0), (0, 0)))
 
 
 def booked_as(error: FrameError | EngineError) -> NotInspectedReason:

@@ -1,35 +1,34 @@
-"""The way of a frame, from the camera's message to the verdict.
+"""The last part of a frame's way, which knows what came before it.
 
-    parse -> arrive -> decode -> cut -> segment -> stitch -> find defects -> follow -> book
+    prepare (parse, decode, cut) -> segment -> settle (place, find defects, follow, book)
 
-`Inspector.inspect` is that way, top to bottom. It runs on one thread, does no I/O and reads no
-clock, so a replay of the same messages gives the same outcomes as the daemon gave live.
+`edge_daemon.preparing` is the first, `edge_daemon.inference` the second; `edge_daemon.conveyor`
+carries frames through them. None of the three does I/O or reads a clock to come to a verdict, so a
+replay of the same messages gives the same outcomes as the daemon gave live.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
-import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from edge_daemon.core.coils import CoilBook, CoilState
 from edge_daemon.core.coverage import CoverageState
-from edge_daemon.core.defects import DefectClass, Region, find_regions, paint
-from edge_daemon.core.line import CameraLine, News
+from edge_daemon.core.defects import DefectClass, Region, find_regions
+from edge_daemon.core.line import CameraLine, News, Passage
 from edge_daemon.core.messages import Announcement, DefectEvent, DurableBody
-from edge_daemon.core.pixels import GreyImage, decode
 from edge_daemon.core.placement import Scale
-from edge_daemon.core.tiling import cut, plan_tiling, stitch
+from edge_daemon.core.tiling import Probabilities, Tiling, stitch
 from edge_daemon.core.tracking import REACH_PX
-from edge_daemon.core.wire import Frame, parse_placed
+from edge_daemon.core.wire import Frame
 from edge_daemon.errors import EngineError, FrameError, RejectReason
-from edge_daemon.inference.segmenter import Segmenter
 from edge_daemon.outcomes import Facts, Message, Outcome, booked_as, judge
+from edge_daemon.preparing import Prepared, Refused, Stage, Unplaced
 
-Stage: TypeAlias = Callable[[str], AbstractContextManager[None]]
-"""Times a stage by name."""
+Answer: TypeAlias = Probabilities | EngineError | None
+"""What the network says of a frame: (N, K, h, w) of its strips, None where all of them are clean,
+or that it failed."""
 
 MOST_CAMERAS = 64
 """Without `[[camera]]` sections any id is accepted, but no more than so many at a time."""
@@ -44,31 +43,25 @@ class Inspector:
     """Inspects the frames of any number of cameras, one after the other.
 
     Args:
-        segmenter: runs the network.
         classes: the bundle's classes, in the order of the network's planes.
         bundle: its name and version, for the messages.
         scales: millimetres per pixel, by camera id.
-        only_known: refuse cameras that are not in `scales`.
         saved: documents from before a restart, as `Facts.state` gave them.
         stage: times a stage.
     """
 
     def __init__(
         self,
-        segmenter: Segmenter,
         classes: Sequence[DefectClass],
         *,
         bundle: str,
         scales: Mapping[str, Scale],
-        only_known: bool,
         saved: Mapping[str, str],
         stage: Stage,
     ) -> None:
-        self._segmenter = segmenter
         self._classes = tuple(classes)
         self._bundle = bundle
         self._scales = scales
-        self._only_known = only_known
         self._saved = dict(saved)
         self._stage = stage
         self._coils = CoilBook(classes, _saved_coils(saved))
@@ -81,68 +74,70 @@ class Inspector:
         """Cameras that have sent a frame, this time or before a restart."""
         return tuple(self._lines)
 
-    def inspect(self, message: Message, *, stale: bool = False) -> Outcome:
-        """Take one message all the way.
+    def settle(self, prepared: Prepared, answer: Answer) -> Outcome:
+        """Place a frame on the strip, follow its defects, book its rows.
 
         Args:
-            message: what came in.
-            stale: it has waited too long; book it instead of looking at it.
+            prepared: a frame; those of one camera in the order in which they came.
+            answer: what the network says of it; of no matter where the frame was refused.
         """
-        frame = None
+        if isinstance(prepared, Unplaced):
+            return _unplaced(None, prepared.error)
+        frame, message = prepared.frame, prepared.message
         try:
-            frame = self._accept(message)
+            self._admit(frame.camera, now_ns=message.received_ns)
             line = self._line(frame.camera)
             frame = _with_coil(frame, line)
             passage = line.arrive(frame.header, now_ns=message.received_ns)
-        except FrameError as error:  # its place is unknown, or has been booked before
-            return Outcome(judge(frame, None, reason=error.reason.value), rejected=error)
-        position_mm, repeated = passage.position_mm, passage.repeated_lines
-        try:
-            _refuse(frame, stale=stale)
-            with self._stage("decode"):
-                image = decode(frame)
-            regions = self._find(image[repeated:])
-        except (FrameError, EngineError) as error:
-            reason = booked_as(error)
-            line.missed(reason, passage)
-            return Outcome(
-                judge(frame, position_mm, reason=reason.value),
-                self._facts(frame.camera, line, message),
-                rejected=error if isinstance(error, FrameError) else None,
-                fault=error if isinstance(error, EngineError) else None,
-            )
+        except FrameError as error:  # its rows have been booked before, or there is no place
+            return _unplaced(frame, error)
+        if isinstance(prepared, Refused):
+            missed = self._miss(frame, line, passage, message=message, error=prepared.error)
+            return replace(missed, rejected=prepared.error)
+        if isinstance(answer, EngineError):
+            missed = self._miss(frame, line, passage, message=message, error=answer)
+            return replace(missed, fault=answer)
+        with self._stage("find"):
+            regions = self._find(prepared.tiling, answer, first_row=passage.repeated_lines)
         with self._stage("book"):
             parts = line.inspected(regions, passage)
-            height_px, width_px = image[repeated:].shape
-            mask = paint([r for _, r in parts], height_px=height_px, width_px=width_px)
-            mask = np.pad(mask, ((repeated, 0), (0, 0)))
-            record = judge(frame, position_mm, defects=tuple(defect for defect, _ in parts))
-            return Outcome(record, self._facts(frame.camera, line, message), image, mask)
-
-    def _find(self, image: GreyImage) -> list[Region]:
-        """Regions of defects in an image.
-
-        Raises:
-            EngineError: the network gave no trustworthy answer.
-        """
-        height_px, width_px = image.shape
-        with self._stage("cut"):
-            tiling = plan_tiling(height_px, width_px, stride_px=self._segmenter.stride_px)
-            strips = cut(image, tiling)
-        with self._stage("segment"):
-            answers = self._segmenter.segment(strips)
-        with self._stage("find"):
-            probabilities = stitch(answers, tiling)
-            if not np.isfinite(probabilities).all():  # NaN is above no threshold: it would be clean
-                raise EngineError("the network answered NaN or infinity; is the engine damaged?")
-            return find_regions(
-                probabilities,
-                self._classes,
-                height_px=height_px,
-                width_px=width_px,
-                stride_px=tiling.stride_px,
-                reach_px=REACH_PX,
+            defects = tuple(defect for defect, _ in parts)
+            return Outcome(
+                judge(frame, passage.position_mm, defects=defects),
+                self._facts(frame.camera, line, message),
+                image=prepared.image,
+                regions=tuple(region for _, region in parts),
+                repeated_lines=passage.repeated_lines,
             )
+
+    def _miss(
+        self,
+        frame: Frame,
+        line: CameraLine,
+        passage: Passage,
+        *,
+        message: Message,
+        error: FrameError | EngineError,
+    ) -> Outcome:
+        reason = booked_as(error)
+        line.missed(reason, passage)
+        record = judge(frame, passage.position_mm, reason=reason.value)
+        return Outcome(record, self._facts(frame.camera, line, message))
+
+    def _find(
+        self, tiling: Tiling, answer: Probabilities | None, *, first_row: int
+    ) -> list[Region]:
+        if answer is None:
+            return []
+        return find_regions(
+            stitch(answer, tiling),
+            self._classes,
+            height_px=tiling.height_px,
+            width_px=tiling.width_px,
+            stride_px=tiling.stride_px,
+            reach_px=REACH_PX,
+            first_row=first_row,
+        )
 
     def start(self, *, now_ns: int = 0) -> list[Facts]:
         """Settle what a restart has left open.
@@ -178,9 +173,20 @@ class Inspector:
         """The engine didn't: rows since its last good answer were not inspected."""
         return self._of_each(CameraLine.distrust)
 
-    def tick(self, now_ns: int, *, quiet_for_ns: int) -> list[Facts]:
-        """Tell of stretches that have been growing while no frame came to end them."""
-        return self._of_each(lambda line: line.tick(now_ns, quiet_for_ns=quiet_for_ns))
+    def tick(self, now_ns: int, *, quiet_for_ns: int, busy: Container[str] = ()) -> list[Facts]:
+        """Tell of stretches that have been growing while no frame came to end them.
+
+        Args:
+            now_ns: ns since 1970 UTC.
+            quiet_for_ns: how long no frame has come.
+            busy: cameras whose frames have come and wait to be settled.
+        """
+
+        def tick(line: CameraLine) -> None:
+            if line.camera not in busy:
+                line.tick(now_ns, quiet_for_ns=quiet_for_ns)
+
+        return self._of_each(tick)
 
     def stop(self) -> list[Facts]:
         """End and tell what is open before nobody looks; coils go on with the next start."""
@@ -192,22 +198,20 @@ class Inspector:
         done = tuple(Announcement(body) for body in self._coils.close_all(t_ns))
         return [*ends, Facts(done, self._coil_state())]
 
-    def _accept(self, message: Message) -> Frame:
-        frame = parse_placed(message.parts)
-        if frame.camera in self._scales or frame.camera in self._lines:
-            return frame
-        if self._only_known:
+    def _admit(self, camera: str, *, now_ns: int) -> None:
+        """Hold the number of cameras that are in no configuration within bounds.
+
+        Raises:
+            FrameError: there are too many of them.
+        """
+        if camera in self._scales or camera in self._lines or len(self._lines) < MOST_CAMERAS:
+            return
+        if not self._make_room(now_ns):
             raise FrameError(
                 RejectReason.UNKNOWN_CAMERA,
-                f"camera {frame.camera!r} is not in the configuration; add a [[camera]] for it",
-            )
-        if len(self._lines) >= MOST_CAMERAS and not self._make_room(message.received_ns):
-            raise FrameError(
-                RejectReason.UNKNOWN_CAMERA,
-                f"camera {frame.camera!r} would be number {MOST_CAMERAS + 1}; name the real ones "
+                f"camera {camera!r} would be number {MOST_CAMERAS + 1}; name the real ones "
                 "with [[camera]], then strangers are refused",
             )
-        return frame
 
     def _make_room(self, now_ns: int) -> bool:
         """Forget the stranger that has been silent longest, if it has been so for long."""
@@ -274,12 +278,9 @@ def _with_coil(frame: Frame, line: CameraLine) -> Frame:
     return replace(frame, header=header)
 
 
-def _refuse(frame: Frame, *, stale: bool) -> None:
-    """Refuse a frame whose place is known, so that its rows are booked."""
-    if frame.fault is not None:
-        raise frame.fault
-    if stale:
-        raise FrameError(RejectReason.STALE, "it waited longer than [ingest] max_age_s allows")
+def _unplaced(frame: Frame | None, error: FrameError) -> Outcome:
+    """What came of a message whose rows are unknown, or known and booked already."""
+    return Outcome(judge(frame, None, reason=error.reason.value), rejected=error)
 
 
 def _saved_coils(saved: Mapping[str, str]) -> Iterable[CoilState]:

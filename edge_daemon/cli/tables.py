@@ -6,7 +6,6 @@ from typing import TextIO
 from rich.console import Console
 from rich.table import Table
 
-from edge_daemon.bench import BenchResult
 from edge_daemon.core.records import Verdict
 from edge_daemon.replay.summary import ReplaySummary
 
@@ -14,22 +13,6 @@ from edge_daemon.replay.summary import ReplaySummary
 def print_table(table: Table, out: TextIO = sys.stdout) -> None:
     """Print a table, in colour where that is a terminal."""
     Console(file=out, highlight=False).print(table)
-
-
-def bench_table(result: BenchResult, bundle: str) -> Table:
-    """What a measurement gave."""
-    table = Table(title=f"{bundle}, {result.rounds} x {result.strips} strips", show_header=False)
-    table.add_column(style="bold")
-    table.add_column(justify="right")
-    table.add_row("network alone", f"{result.bare_strips_per_s:.1f} strips/s")
-    table.add_row("message to verdict", f"{result.pipeline_strips_per_s:.1f} strips/s")
-    table.add_row("ratio", f"{result.ratio:.3f}")
-    for name, milliseconds in result.stage_ms.items():
-        table.add_row(f"  {name}", f"{milliseconds:.2f} ms")
-    table.add_row(
-        f"line at {result.mm_per_px:g} mm per row, one camera", f"{result.line_m_per_s:.2f} m/s"
-    )
-    return table
 
 
 def replay_table(summary: ReplaySummary) -> Table:

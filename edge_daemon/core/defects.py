@@ -1,9 +1,4 @@
-"""From probabilities to regions: threshold, connected components, minimum area.
-
-The network answers on a coarse grid. A class whose coarse cells all stay at or below its threshold
-can't exceed it anywhere once interpolated (bilinear values lie between their neighbours), so a
-clean frame costs one maximum per class and nothing at full resolution.
-"""
+"""From probabilities to regions: threshold, connected components, minimum area."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_daemon.core.patches import Patch, find_patches
 from edge_daemon.core.records import ClassMask
 from edge_daemon.core.tiling import Probabilities
 
@@ -22,6 +18,8 @@ MOST_REGIONS = 500
 of every speck would hold up the line."""
 Runs: TypeAlias = tuple[tuple[int, int], ...]
 """Columns of one row as (first, last + 1) pairs."""
+_PARENT = 3
+"""Column of OpenCV's hierarchy of outlines: of a hole's, which one is around it; else below 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +65,11 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True)
-class _Frame:
-    """Where a window lies in its frame, in pixels, and how near to its border counts as there."""
+class _Rows:
+    """The rows that are looked at: how many, and how near to the first or last counts as there."""
 
-    top: int
-    left: int
     height_px: int
     reach_px: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """A rectangle of the frame that holds all cells above a threshold, in cells."""
-
-    top: int
-    left: int
-    bottom: int
-    right: int
 
 
 def find_regions(
@@ -94,11 +80,13 @@ def find_regions(
     width_px: int,
     stride_px: int,
     reach_px: int = 0,
+    first_row: int = 0,
 ) -> list[Region]:
-    """Connected regions (8-neighbours) above their class's threshold, in the order of the classes.
+    """Connected regions (8-neighbours) above their class's threshold.
 
-    A pixel that is above the threshold of several classes goes to the most probable one. Regions
-    below the minimum area are left out unless they reach the frame's first or last row, or nearly
+    They come in the order of the classes, and those of a class in that of their first pixels, row
+    by row. A pixel that is above the threshold of several classes goes to the most probable one.
+    Regions below the minimum area are left out unless they reach the first or last row, or nearly
     so: the rest of such a one may lie in the next frame.
 
     Args:
@@ -109,26 +97,29 @@ def find_regions(
         stride_px: pixels per cell, down and across.
         reach_px: a region that comes this close to the first or last row counts as reaching it;
             a network sees least at the border of a frame.
+        first_row: 0..H - 1. Rows above it have been inspected with the frame before, so their
+            pixels belong to nothing; it is the first row in all that is said here, and row 0 in
+            what is returned.
     """
-    planes = [(p, c) for p, c in zip(probabilities, classes, strict=True) if p.max() > c.threshold]
-    if not planes:
-        return []
-    active = np.stack([plane for plane, _ in planes])
-    thresholds = np.array([c.threshold for _, c in planes], np.float32)[:, None, None]
-    window = _window_around(np.asarray((active > thresholds).any(axis=0)))
-    top, left = window.top * stride_px, window.left * stride_px
-    fine = _upsample(active, window, stride_px)[:, : height_px - top, : width_px - left]
-    belongs = fine > thresholds
-    _settle_overlaps(belongs, fine)
-    frame = _Frame(top, left, height_px, reach_px)
+    patches = find_patches(
+        probabilities,
+        [one.threshold for one in classes],
+        height_px=height_px,
+        width_px=width_px,
+        stride_px=stride_px,
+        first_row=first_row,
+    )
+    rows = _Rows(height_px - first_row, reach_px)
     found = [
-        region
-        for mask, probability, (_, defect_class) in zip(belongs, fine, planes, strict=True)
-        for region in _components(mask, probability, defect_class, frame=frame)
+        (patch.plane, region)
+        for patch in patches
+        for region in _regions_of(patch, classes[patch.plane], rows)
     ]
-    if len(found) <= MOST_REGIONS:
-        return found
-    return sorted(found, key=lambda region: region.area_px, reverse=True)[:MOST_REGIONS]
+    found.sort(key=lambda one: (one[0], _first_pixel(one[1])))
+    regions = [region for _, region in found]
+    if len(regions) <= MOST_REGIONS:
+        return regions
+    return sorted(regions, key=lambda region: region.area_px, reverse=True)[:MOST_REGIONS]
 
 
 def paint(regions: Sequence[Region], *, height_px: int, width_px: int) -> ClassMask:
@@ -140,71 +131,61 @@ def paint(regions: Sequence[Region], *, height_px: int, width_px: int) -> ClassM
     return mask
 
 
-def _window_around(above: NDArray[np.bool_]) -> _Window:
-    """Smallest window of cells that holds all that are set, one cell wider each way."""
-    rows, columns = np.flatnonzero(above.any(axis=1)), np.flatnonzero(above.any(axis=0))
-    h, w = above.shape
-    return _Window(
-        top=max(int(rows[0]) - 1, 0),
-        left=max(int(columns[0]) - 1, 0),
-        bottom=min(int(rows[-1]) + 2, h),
-        right=min(int(columns[-1]) + 2, w),
-    )
-
-
-def _upsample(probabilities: Probabilities, window: _Window, stride: int) -> Probabilities:
-    """Bilinear with half-pixel centres, as torch's align_corners=False: (K, rows, columns)."""
-    cells = probabilities[:, window.top : window.bottom, window.left : window.right]
-    if stride == 1:
-        return cells
-    size = (cells.shape[2] * stride, cells.shape[1] * stride)
-    return np.stack([cv2.resize(p, size, interpolation=cv2.INTER_LINEAR) for p in cells])
-
-
-def _settle_overlaps(belongs: NDArray[np.bool_], fine: Probabilities) -> None:
-    """Leave each pixel to its most probable class; only the few that are contested cost time."""
-    contested = belongs.sum(axis=0, dtype=np.uint8) > 1
-    if contested.any():
-        winner = np.where(belongs[:, contested], fine[:, contested], 0.0).argmax(axis=0)
-        belongs[:, contested] = winner == np.arange(len(belongs))[:, None]
-
-
-def _components(
-    belongs: NDArray[np.bool_],
-    probability: NDArray[np.float32],
-    defect_class: DefectClass,
-    *,
-    frame: "_Frame",
-) -> Iterator[Region]:
-    """Regions of one class in a window of the frame."""
-    inner_x, inner_y, inner_w, inner_h = cv2.boundingRect(belongs.view(np.uint8))
-    if inner_w == 0:  # another class has won every pixel
-        return
-    inner = np.s_[inner_y : inner_y + inner_h, inner_x : inner_x + inner_w]
-    belongs, probability = belongs[inner], probability[inner]
-    top, left = frame.top + inner_y, frame.left + inner_x
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(
-        belongs.view(np.uint8), connectivity=8
-    )
-    for label in range(1, count):
-        x, y, w, h, area = (int(value) for value in stats[label])
-        at_top = top + y <= frame.reach_px
-        at_bottom = top + y + h >= frame.height_px - frame.reach_px
+def _regions_of(patch: Patch, defect_class: DefectClass, rows: _Rows) -> Iterator[Region]:
+    """Regions of one class in a patch."""
+    for x, y, pixels in _components(patch.belongs):
+        h, w = pixels.shape
+        left, top = patch.left + x, patch.top + y
+        at_top = top <= rows.reach_px
+        at_bottom = top + h >= rows.height_px - rows.reach_px
+        area = int(np.count_nonzero(pixels))
         if area < defect_class.min_area_px and not (at_top or at_bottom):
             continue
-        pixels = labels[y : y + h, x : x + w] == label
+        total = patch.probability[y : y + h, x : x + w][pixels].sum(dtype=np.float64)
         yield Region(
             defect_class,
-            bbox_xywh=(left + x, top + y, w, h),
+            bbox_xywh=(left, top, w, h),
             area_px=area,
-            score=float(probability[y : y + h, x : x + w][pixels].mean(dtype=np.float64)),
-            top_runs=_runs(pixels[0], left + x) if at_top else (),
-            bottom_runs=_runs(pixels[-1], left + x) if at_bottom else (),
+            score=float(total) / area,
+            top_runs=_runs(pixels[0], left) if at_top else (),
+            bottom_runs=_runs(pixels[-1], left) if at_bottom else (),
             pixels=pixels,
         )
 
 
+def _components(mask: NDArray[np.bool_]) -> Iterator[tuple[int, int, NDArray[np.bool_]]]:
+    """Left column, top row and pixels (h, w) of each component, within its bounding box.
+
+    Outlines run along a component's own pixels, so what is filled between the outer one and those
+    of the holes is just the component. Labelling takes longer: it writes to every pixel of the
+    mask, and its statistics read each of them again.
+    """
+    outlines, nesting = cv2.findContours(
+        mask.view(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE
+    )
+    if not outlines:  # other classes have won every pixel
+        return
+    parents = nesting[0, :, _PARENT].tolist()
+    shapes = {n: [outlines[n]] for n, parent in enumerate(parents) if parent < 0}
+    for outline, parent in zip(outlines, parents, strict=True):
+        if parent >= 0:
+            shapes[parent].append(outline)
+    for shape in shapes.values():
+        x, y, w, h = cv2.boundingRect(shape[0])
+        filled = np.zeros((h, w), np.uint8)
+        cv2.fillPoly(filled, shape, 1, offset=(-x, -y))
+        yield x, y, filled.view(np.bool_)
+
+
 def _runs(row: NDArray[np.bool_], offset: int) -> Runs:
     """Runs of True in a row, shifted by the offset."""
-    edges = np.flatnonzero(np.diff(row.astype(np.int8), prepend=0, append=0)) + offset
-    return tuple((int(a), int(b)) for a, b in edges.reshape(-1, 2))
+    padded = np.zeros(row.size + 2, np.bool_)
+    padded[1:-1] = row
+    edges = (np.flatnonzero(padded[1:] != padded[:-1]) + offset).tolist()
+    return tuple(zip(edges[::2], edges[1::2], strict=True))
+
+
+def _first_pixel(region: Region) -> tuple[int, int]:
+    """Row and column of the region's first pixel."""
+    x, y, _, _ = region.bbox_xywh
+    return y, x + int(region.pixels[0].argmax())

@@ -88,6 +88,11 @@ class CameraLine:
         self._unconfirmed: list[Stretch] = []
 
     @property
+    def camera(self) -> str:
+        """Its id."""
+        return self._camera
+
+    @property
     def state(self) -> CoverageState | None:
         """What has to be durable together with the news."""
         return self._book.state

@@ -45,6 +45,7 @@ class NotInspectedReason(StrEnum):
     REJECTED = "rejected"
     DECODE_ERROR = "decode_error"
     STALE = "stale"
+    DROPPED = "dropped"
     ENGINE_FAULT = "engine_fault"
     DAEMON_RESTART = "daemon_restart"
     CAMERA_RESTART = "camera_restart"

@@ -10,6 +10,7 @@ seam shows.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 import cv2
@@ -93,18 +94,16 @@ def _offsets(length: int, window: int, step: int) -> tuple[int, ...]:
     return tuple(round(slack * i / max(count - 1, 1)) * step for i in range(count))
 
 
-def cut(image: GreyImage, tiling: Tiling) -> Strips:
-    """The frame's strips as one batch, (N, 1, 256, 1600) uint8.
+def cut(image: GreyImage, tiling: Tiling) -> list[GreyImage]:
+    """The frame's strips, each (256, 1600) uint8, row by row.
 
-    A frame that is exactly one strip is passed on as a view, without a copy.
+    They are views: nothing is copied unless the frame has to be padded.
     """
     padded = pad(image, tiling)
-    if tiling.count == 1:
-        return padded[None, None]
-    strips = np.empty((tiling.count, 1, STRIP_HEIGHT_PX, STRIP_WIDTH_PX), np.uint8)
-    for strip, (row, column) in zip(strips, tiling.corners(), strict=True):
-        strip[0] = padded[row : row + STRIP_HEIGHT_PX, column : column + STRIP_WIDTH_PX]
-    return strips
+    return [
+        padded[row : row + STRIP_HEIGHT_PX, column : column + STRIP_WIDTH_PX]
+        for row, column in tiling.corners()
+    ]
 
 
 def pad(image: GreyImage, tiling: Tiling) -> GreyImage:
@@ -131,18 +130,30 @@ def stitch(strips: Sequence[Probabilities] | Probabilities, tiling: Tiling) -> P
     h, w = -(-tiling.height_px // stride), -(-tiling.width_px // stride)
     if tiling.count == 1:
         return np.asarray(strips[0][:, :h, :w], np.float32)
-    shape = (tiling.padded_height_px // stride, tiling.padded_width_px // stride)
-    total = np.zeros((strips[0].shape[0], *shape), np.float32)
-    weights = np.zeros(shape, np.float32)
-    weight = _border_weight(*strips[0].shape[1:])
+    weight, total_weight = _weights(tiling)
+    (rows, columns), classes = weight.shape, len(strips[0])
+    sums = np.zeros((classes, *total_weight.shape), np.float32)
     for strip, (row, column) in zip(strips, tiling.corners(), strict=True):
-        window = np.s_[
-            row // stride : row // stride + strip.shape[1],
-            column // stride : column // stride + strip.shape[2],
-        ]
-        total[:, *window] += strip * weight
-        weights[window] += weight
-    return (total / weights)[:, :h, :w]
+        top, left = row // stride, column // stride
+        window = sums[:, top : top + rows, left : left + columns]
+        for plane, weighted_sum in zip(strip, window, strict=True):
+            cv2.accumulateProduct(plane, weight, weighted_sum)
+    sums /= total_weight
+    return sums[:, :h, :w]
+
+
+@lru_cache(maxsize=4)  # one total is as large as a plane of a frame
+def _weights(tiling: Tiling) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Weight of each cell of a strip, and the sum of these over each cell of the padded frame."""
+    stride = tiling.stride_px
+    weight = _border_weight(STRIP_HEIGHT_PX // stride, STRIP_WIDTH_PX // stride)
+    rows, columns = weight.shape
+    shape = (tiling.padded_height_px // stride, tiling.padded_width_px // stride)
+    total = np.zeros(shape, np.float32)
+    for row, column in tiling.corners():
+        top, left = row // stride, column // stride
+        total[top : top + rows, left : left + columns] += weight
+    return weight, total
 
 
 def _border_weight(h: int, w: int) -> NDArray[np.float32]:

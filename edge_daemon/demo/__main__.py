@@ -18,21 +18,17 @@ from typing import Annotated, Any
 import typer
 
 from edge_daemon.demo.processes import (
-    POLL_S,
     ROOT,
     Line,
     await_idle,
-    await_ready,
-    command,
     edge,
     find_mosquitto,
-    free_port,
-    running,
     start_broker,
     start_daemon,
 )
 from edge_daemon.demo.showing import draw, messages, say, show_metrics, show_new, summarise
 from edge_daemon.errors import EdgeDaemonError
+from edge_daemon.loopback.processes import POLL_S, await_ready, command, free_port, running
 from edge_daemon.recordings.recording import count_frames
 
 

@@ -1,24 +1,18 @@
 """The demo's processes: broker, daemon, camera, all on loopback and none left running."""
 
-import contextlib
 import os
 import shutil
 import socket
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
 
-from edge_daemon.demo.scraping import get, read_metrics, total
 from edge_daemon.errors import EdgeDaemonError
+from edge_daemon.loopback.processes import await_true, command, free_port, running
+from edge_daemon.loopback.scraping import read_metrics, total
 
 ROOT = "edge/demo"
-POLL_S = 0.1
-_PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +36,7 @@ def start_broker(mosquitto: str, folder: Path, exits: ExitStack) -> str:
     settings.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n", encoding="utf-8")
     log = exits.enter_context((folder / "mosquitto.log").open("wb"))
     exits.enter_context(running([mosquitto, "-c", str(settings)], stdout=log, stderr=log))
-    _await(lambda: _listens(port), "mosquitto")
+    await_true(lambda: _listens(port), "mosquitto")
     return f"mqtt://127.0.0.1:{port}"
 
 
@@ -64,11 +58,6 @@ def start_daemon(
     return exits.enter_context(running(run, stdout=shown, stderr=log))
 
 
-def command(verb: str) -> list[str]:
-    """`edge-daemon VERB` of this very installation."""
-    return [sys.executable, "-m", "edge_daemon", verb]
-
-
 def edge(verb: str, *arguments: str) -> None:
     """Run a verb to its end.
 
@@ -78,35 +67,6 @@ def edge(verb: str, *arguments: str) -> None:
     done = subprocess.run([*command(verb), *arguments], check=False)  # noqa: S603 - our own command
     if done.returncode != 0:
         raise EdgeDaemonError(f"edge-daemon {verb} ended with {done.returncode}")
-
-
-@contextlib.contextmanager
-def running(
-    command: list[str], *, stdout: IO[bytes], stderr: IO[Any]
-) -> "Iterator[subprocess.Popen[bytes]]":
-    """A process for as long as the block lasts."""
-    with subprocess.Popen(command, stdout=stdout, stderr=stderr) as process:  # noqa: S603 - our own command
-        try:
-            yield process
-        finally:
-            process.terminate()
-            process.wait(timeout=_PATIENCE_S)
-
-
-def await_ready(http: str, daemon: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Wait until /readyz says yes.
-
-    Raises:
-        EdgeDaemonError: the daemon has ended, or isn't ready in time.
-    """
-
-    def ready() -> bool:
-        if daemon.poll() is not None:
-            said = log.read_text(encoding="utf-8")
-            raise EdgeDaemonError(f"the daemon ended with {daemon.returncode}:\n{said}")
-        return get(f"http://{http}/readyz") is not None
-
-    _await(ready, "the daemon")
 
 
 def await_idle(http: str, *, sent: int) -> None:
@@ -119,24 +79,9 @@ def await_idle(http: str, *, sent: int) -> None:
         waiting = total(values, "edge_daemon_outbox_depth") if connected else 0
         return received >= sent and waiting == 0
 
-    _await(idle, "the last verdict")
-
-
-def _await(reached: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + _PATIENCE_S
-    while not reached():
-        if time.monotonic() > deadline:
-            raise EdgeDaemonError(f"waited {_PATIENCE_S:g} s for {what}")
-        time.sleep(POLL_S)
+    await_true(idle, "the last verdict")
 
 
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def free_port() -> int:
-    """A TCP port on loopback that nobody uses just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -10,8 +10,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from edge_daemon.demo.scraping import read_metrics
 from edge_daemon.errors import EdgeDaemonError
+from edge_daemon.loopback.scraping import read_metrics
 from edge_daemon.report.overlay import SheetItem, contact_sheet
 
 _STRIPS_SHOWN = 8

@@ -40,10 +40,13 @@ class KnownAnswerTest:
         Raises:
             EngineError: it failed, or its answer is too far off.
         """
-        difference = float(np.abs(segmenter.segment(self._strip) - self._expected).max())
+        difference = float(np.abs(self._ask(segmenter) - self._expected).max())
         if not difference <= self._tolerance:  # NaN compares as False
             raise EngineError(
                 f"known answer: the engine is off by {difference:.4f}, {self._tolerance} is "
                 "allowed; the bundle or the runtime has changed, or the hardware is failing"
             )
         return difference
+
+    def _ask(self, segmenter: Segmenter) -> Probability:
+        return segmenter.segment([self._strip[0, 0]]).fetch(slice(None))

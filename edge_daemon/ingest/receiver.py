@@ -1,11 +1,10 @@
-"""Receives cameras' messages by ZeroMQ and puts them into a bounded queue.
+"""Receives cameras' messages by ZeroMQ and puts them into the backlog.
 
-The daemon binds PULL sockets, cameras connect with PUSH. When the queue is full nothing more is
-read: ZeroMQ's own small buffers fill up and the camera feels it, counts what it drops, and the jump
-of its frame numbers books those rows as not inspected. Nothing here grows.
+The daemon binds PULL sockets, cameras connect with PUSH. A socket whose message finds no room isn't
+read any more: ZeroMQ's own small buffers fill up and the camera feels it, counts what it drops, and
+the jump of its frame numbers books those rows as not inspected. Nothing here grows.
 """
 
-import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -16,11 +15,14 @@ import zmq
 
 from edge_daemon.clock import Clock
 from edge_daemon.errors import EndpointError
+from edge_daemon.ingest.backlog import Backlog
 from edge_daemon.ingest.endpoint import PullSocket, bind_pull
 from edge_daemon.outcomes import Message
 
 _POLL_MS = 200
+_HELD_POLL_MS = 2
 _PUT_S = 0.2
+_AT_ONCE = 16
 _JOIN_S = 5.0
 _PARTS_KEPT = 8
 
@@ -30,7 +32,7 @@ class Receiver:
 
     Args:
         endpoints: where to bind, `tcp://...` or `ipc://...`.
-        inbox: where messages go; its bound is the bound of what may wait.
+        backlog: where messages go; what it has no room for stays in ZeroMQ's buffers.
         clock: stamps arrivals.
         beat: called at every turn, at least every 0.5 s.
         max_payload_bytes: a peer that sends a longer part is disconnected.
@@ -39,14 +41,14 @@ class Receiver:
     def __init__(
         self,
         endpoints: Sequence[str],
-        inbox: "queue.Queue[Message]",
+        backlog: Backlog,
         *,
         clock: Clock,
         beat: Callable[[], None],
         max_payload_bytes: int,
     ) -> None:
         self._endpoints = endpoints
-        self._inbox = inbox
+        self._backlog = backlog
         self._clock = clock
         self._beat = beat
         self._max_payload_bytes = max_payload_bytes
@@ -110,30 +112,50 @@ class Receiver:
         poller = zmq.Poller()
         for socket in self._sockets:
             poller.register(socket, zmq.POLLIN)
+        held: dict[PullSocket, Message] = {}
         try:
             while not self._stopping.is_set():
                 self._beat()
-                for socket, _ in poller.poll(_POLL_MS):
-                    self._put(_read(socket, self._clock))
+                self._offer_again(held, poller)
+                for socket, _ in poller.poll(_HELD_POLL_MS if held else _POLL_MS):
+                    self._drain(socket, held, poller)
         except Exception as failure:  # noqa: BLE001 - a thread's outermost frame: main reports it
             self.failure = failure
+        finally:
+            self._backlog.close()
 
-    def _put(self, message: Message) -> None:
-        while not self._stopping.is_set():
+    def _drain(
+        self, socket: PullSocket, held: dict[PullSocket, Message], poller: zmq.Poller
+    ) -> None:
+        """Read what has come; a socket whose message finds no room isn't read until it does."""
+        for _ in range(_AT_ONCE):
             try:
-                self._inbox.put(message, timeout=_PUT_S)
-            except queue.Full:
-                self._beat()
-            else:
+                message = _read(socket, self._clock)
+            except zmq.Again:
                 return
+            if not self._backlog.offer(message):
+                held[socket] = message
+                poller.unregister(socket)
+                return
+
+    def _offer_again(self, held: dict[PullSocket, Message], poller: zmq.Poller) -> None:
+        # With a single socket there is nothing else to do than to wait for room.
+        wait_s = _PUT_S if len(self._sockets) == 1 else 0.0
+        for socket, message in list(held.items()):
+            if self._backlog.offer(message, timeout_s=wait_s):
+                del held[socket]
+                poller.register(socket, zmq.POLLIN)
 
 
 def _read(socket: PullSocket, clock: Clock) -> Message:
     """Take one message off a socket without copying its payload.
 
     Of a message with too many parts only the first few are kept: enough to refuse it by.
+
+    Raises:
+        zmq.Again: nothing has come.
     """
-    parts = [socket.recv(copy=False)]
+    parts = [socket.recv(zmq.NOBLOCK, copy=False)]
     while parts[-1].more:
         part = socket.recv(copy=False)
         if len(parts) < _PARTS_KEPT:

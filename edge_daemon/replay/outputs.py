@@ -50,9 +50,10 @@ class Submission:
 
     def add(self, source: str, outcome: Outcome) -> None:
         """Write a row for each class found."""
-        if outcome.mask is not None:
+        mask = outcome.paint_mask()
+        if mask is not None:
             image_id = _image_id(source, outcome.record)
-            self._file.write(to_csv(submission_rows(image_id, outcome.mask)))
+            self._file.write(to_csv(submission_rows(image_id, mask)))
 
     def tell(self, facts: Facts) -> None:
         """Nothing: a row is a class in an image."""
@@ -73,7 +74,7 @@ class Report:
 
     def add(self, source: str, outcome: Outcome) -> None:
         """Draw one frame."""
-        self._writer.add(source, outcome.record, image=outcome.image, mask=outcome.mask)
+        self._writer.add(source, outcome.record, image=outcome.image, mask=outcome.paint_mask())
 
     def tell(self, facts: Facts) -> None:
         """Nothing: the report is made of frames."""

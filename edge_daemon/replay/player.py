@@ -1,13 +1,26 @@
-"""Takes every frame of a source through the inspector: no thread, no queue, no clock."""
+"""Takes every frame of a source through the inspector.
 
+Reading runs on a thread of its own, the network on another; frames are settled here, in order, so
+that the same input gives the same output whatever overtakes what.
+"""
+
+import queue
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from types import TracebackType
+from typing import Final, Self
 
+from edge_daemon.conveyor import Conveyor, Ended, Seen
 from edge_daemon.errors import SourceError
-from edge_daemon.outcomes import Message, Outcome, unreadable
+from edge_daemon.outcomes import Message
 from edge_daemon.pipeline import Inspector
 from edge_daemon.recordings.sources import SourceFrame
 from edge_daemon.replay.outputs import Output
+
+_READ_AHEAD: Final = 4
+_PUT_S: Final = 0.2
+_JOIN_S: Final = 5.0
 
 
 class Pace:
@@ -34,44 +47,107 @@ class Pace:
         self._sleep(max(due_ns - now_ns, 0) / 1e9)
 
 
+class Reader:
+    """Reads a source ahead of who takes its messages.
+
+    Args:
+        source: what to read.
+        pace: how fast.
+    """
+
+    def __init__(self, source: Iterable[SourceFrame], pace: Pace) -> None:
+        self._source = source
+        self._pace = pace
+        self._read: queue.Queue[Message] = queue.Queue(_READ_AHEAD)
+        self._thread = threading.Thread(target=self._work, name="reader", daemon=True)
+        self._stopping = False
+        self.failure: Exception | None = None
+
+    def __enter__(self) -> Self:
+        """Begin to read."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Read no more."""
+        self._stopping = True
+        self._thread.join(_JOIN_S)
+
+    @property
+    def ended(self) -> bool:
+        """Whether all has been read and taken."""
+        return not self._thread.is_alive() and self._read.empty()
+
+    def take(self, timeout_s: float) -> Message | None:
+        """The next message, None if none was read within the time."""
+        try:
+            return self._read.get(timeout=timeout_s) if timeout_s else self._read.get_nowait()
+        except queue.Empty:
+            return None
+
+    def _work(self) -> None:
+        try:
+            for item in self._source:
+                self._pace.wait_for(item.received_ns)
+                if not self._put(_message(item)):
+                    return
+        except Exception as failure:  # noqa: BLE001 - a thread's outermost frame: the player raises it
+            self.failure = failure
+
+    def _put(self, message: Message) -> bool:
+        while not self._stopping:
+            try:
+                self._read.put(message, timeout=_PUT_S)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+
 def play_through(
-    source: Iterable[SourceFrame],
+    reader: Reader,
+    conveyor: Conveyor,
     inspector: Inspector,
-    outputs: Sequence[Output],
     *,
-    pace: Pace,
+    outputs: Sequence[Output],
     progress: Callable[[], None],
 ) -> None:
     """Take every frame of a source through the inspector.
 
     Args:
-        source: what to read.
+        reader: of what is replayed; entered.
+        conveyor: takes from the reader; entered.
         inspector: fresh, without saved state.
         outputs: who gets what comes of it.
-        pace: how fast.
         progress: called after each frame.
 
     Raises:
         EngineError: the network failed; what was found until then is in the outputs.
     """
     last_ns = 0
-    for item in source:
-        pace.wait_for(item.received_ns)
-        outcome = _inspect(inspector, item)
+    while not isinstance(carried := conveyor.take(), Ended):
+        if not isinstance(carried, Seen):
+            continue
+        outcome = inspector.settle(carried.prepared, carried.answer)
         last_ns = max(last_ns, outcome.record.t_ns or 0)
         for output in outputs:
-            output.add(item.source, outcome)
+            output.add(carried.prepared.message.source, outcome)
         progress()
         if outcome.fault is not None:
             raise outcome.fault
+    if failure := carried.failure or reader.failure:
+        raise failure
     for facts in inspector.close(last_ns):
         for output in outputs:
             output.tell(facts)
 
 
-def _inspect(inspector: Inspector, item: SourceFrame) -> Outcome:
-    if item.parts is None:
-        if item.error is None:
-            raise SourceError(f"{item.source}: neither a frame nor an error")
-        return unreadable(item.error)
-    return inspector.inspect(Message(item.parts, item.received_ns))
+def _message(item: SourceFrame) -> Message:
+    if item.parts is None and item.error is None:
+        raise SourceError(f"{item.source}: neither a frame nor an error")
+    return Message(item.parts or (), item.received_ns, left_out=item.error, source=item.source)

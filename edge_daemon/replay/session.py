@@ -10,15 +10,17 @@ from pathlib import Path
 
 from edge_daemon.clock import SystemClock
 from edge_daemon.config import Config
+from edge_daemon.conveyor import Conveyor
 from edge_daemon.core.messages import HealthReport, StatusReport, iso_utc
 from edge_daemon.delivery.broker import Broker
 from edge_daemon.delivery.courier import Courier
-from edge_daemon.engine import Engine, load_engine
+from edge_daemon.engine import Engine, load_configured
 from edge_daemon.errors import EdgeDaemonError, SourceError
 from edge_daemon.pipeline import Inspector
+from edge_daemon.preparing import Preparer
 from edge_daemon.recordings.sources import IMAGE_CAMERA, open_replay
 from edge_daemon.replay.outputs import Delivery, JsonLines, Output, Report, Submission
-from edge_daemon.replay.player import Pace, play_through
+from edge_daemon.replay.player import Pace, Reader, play_through
 from edge_daemon.replay.summary import ReplaySummary, StageTimes
 from edge_daemon.report.writer import ReportWriter
 from edge_daemon.telemetry.delivery import DeliveryMetrics
@@ -75,26 +77,31 @@ def run_replay(
     """
     source = open_replay(request.sources, camera=request.camera, continuous=request.continuous)
     path = request.bundle or config.bundle.path
-    engine = load_engine(path, device=config.bundle.device, threads=config.bundle.threads)
+    engine = load_configured(config.bundle.model_copy(update={"path": path}))
     summary = ReplaySummary()
+    stage = StageTimes(summary.stage_seconds)
     inspector = Inspector(
-        engine.segmenter,
-        engine.bundle.classes,
-        bundle=engine.name,
-        scales=config.scales,
-        only_known=False,
-        saved={},
-        stage=StageTimes(summary.stage_seconds),
+        engine.bundle.classes, bundle=engine.name, scales=config.scales, saved={}, stage=stage
     )
+    preparer = Preparer(stride_px=engine.segmenter.stride_px, cameras=None, stage=stage)
     total = source.count()
-    with _disk_trouble_told(), ExitStack() as exits:
+    with _disk_trouble_told(), engine, ExitStack() as exits:
         outputs: list[Output] = [summary, *_open_outputs(request, config, engine, exits)]
-        with summary.timed():
+        reader = exits.enter_context(Reader(source, Pace(request.speed)))
+        conveyor = Conveyor(
+            reader,
+            preparer,
+            engine.segmenter,
+            stage=stage,
+            clock=SystemClock(),
+            decoders=config.ingest.decoders,
+        )
+        with summary.timed(), conveyor:
             play_through(
-                source,
+                reader,
+                conveyor,
                 inspector,
-                outputs,
-                pace=Pace(request.speed),
+                outputs=outputs,
                 progress=lambda: progress(summary.frames, total),
             )
     return summary

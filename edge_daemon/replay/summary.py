@@ -1,5 +1,6 @@
 """What a replay came to, and where its time went."""
 
+import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -73,10 +74,11 @@ class ReplaySummary:
 
 
 class StageTimes:
-    """Adds up how long each stage took."""
+    """Adds up how long each stage took, on whatever thread."""
 
     def __init__(self, seconds: dict[str, float]) -> None:
         self._seconds = seconds
+        self._lock = threading.Lock()
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
@@ -85,4 +87,6 @@ class StageTimes:
         try:
             yield
         finally:
-            self._seconds[name] += time.perf_counter() - began
+            took_s = time.perf_counter() - began
+            with self._lock:
+                self._seconds[name] += took_s

@@ -7,7 +7,7 @@ killed and started again, so nothing outside the process (broker, cameras) may b
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from edge_daemon.clock import Clock
 
@@ -19,10 +19,12 @@ class Report:
     Attributes:
         ok: True when there is nothing to complain of.
         reasons: what is wrong, by name of the worker or condition; empty when ok.
+        notes: what else an operator wants to know, by subject; nothing wrong.
     """
 
     ok: bool
     reasons: Mapping[str, str]
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 class Heart:
@@ -81,6 +83,7 @@ class Health:
         self._clock = clock
         self._hearts: dict[str, Heart] = {}
         self._conditions: dict[str, Condition] = {}
+        self._notes: dict[str, str] = {}
         self._lock = threading.Lock()  # guards both dicts while one is added and another reads
 
     def worker(self, name: str, stall_after_s: float) -> Heart:
@@ -106,6 +109,11 @@ class Health:
         with self._lock:
             return self._conditions.setdefault(name, Condition())
 
+    def note(self, subject: str, text: str) -> None:
+        """Leave a note beside the answer to whether the daemon is ready, in place of the last."""
+        with self._lock:
+            self._notes[subject] = text
+
     def live(self) -> Report:
         """Report the workers that stand still."""
         with self._lock:
@@ -118,11 +126,11 @@ class Health:
         Before the first condition is named the daemon is starting, not ready.
         """
         with self._lock:
-            conditions = tuple(self._conditions.items())
+            conditions, notes = tuple(self._conditions.items()), dict(self._notes)
         if not conditions:
             return _report({"daemon": "starting"})
         complaints = {name: condition.complaint() for name, condition in conditions}
-        return _report({**complaints, **self.live().reasons})
+        return replace(_report({**complaints, **self.live().reasons}), notes=notes)
 
 
 def _report(complaints: Mapping[str, str | None]) -> Report:

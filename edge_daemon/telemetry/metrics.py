@@ -192,7 +192,13 @@ class Metrics:
             "What is running; always 1.",
             *("version", "bundle", "sqlite", "onnxruntime"),
         )
+        self.engine_info = make.gauge("engine_info", "What runs the network; always 1.", "runtime")
         ProcessCollector(registry=self.registry)
+
+    def set_engine(self, runtime: str) -> None:
+        """State what runs the network, in place of what was stated before."""
+        self.engine_info.clear()
+        self.engine_info.labels(runtime).set(1)
 
     def set_build(self, *, version: str, bundle: str, sqlite: str, onnxruntime: str) -> None:
         """State what is running, in place of what was stated before."""

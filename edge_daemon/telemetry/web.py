@@ -147,7 +147,10 @@ class WebServer:
 
 def _health_page(question: str, report: Report) -> Response:
     status = HTTPStatus.OK if report.ok else HTTPStatus.SERVICE_UNAVAILABLE
-    body = json.dumps({question: report.ok, "reasons": dict(report.reasons)}, ensure_ascii=False)
+    answer = {question: report.ok, "reasons": dict(report.reasons)}
+    if report.notes:
+        answer["notes"] = dict(report.notes)
+    body = json.dumps(answer, ensure_ascii=False)
     return Response(status, "application/json", body.encode() + b"\n")
 
 

@@ -1,7 +1,8 @@
 """Grey steel with bright and dark marks, and a deterministic network that sees nothing else."""
 
-from collections.abc import Iterable, Mapping
-from contextlib import nullcontext
+from collections.abc import Container, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,14 @@ import numpy as np
 from edge_daemon.core.defects import DefectClass
 from edge_daemon.core.pixels import GreyImage
 from edge_daemon.core.placement import Scale
-from edge_daemon.core.tiling import Probabilities, Strips
 from edge_daemon.core.wire import Codec, FrameHeader, PixelFormat, encode
-from edge_daemon.errors import EngineError
-from edge_daemon.outcomes import Facts, Message
-from edge_daemon.pipeline import Inspector
+from edge_daemon.errors import EngineError, FrameError, RejectReason
+from edge_daemon.inference.answers import check_probabilities, count_above
+from edge_daemon.inference.batching import segment_frames
+from edge_daemon.inference.segmenter import Answers
+from edge_daemon.outcomes import Facts, Message, Outcome
+from edge_daemon.pipeline import Answer, Inspector
+from edge_daemon.preparing import Preparer, Ready
 
 SOUND, BRIGHT, DARK = 128, 255, 0
 BREAKS, ANSWERS_NAN = 77, 78
@@ -28,21 +32,65 @@ STRIDE_PX = 4
 class MarkFinder:
     """Bright cells are scratches, dark ones are patches."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_batch: int = 8) -> None:
         self.batches: list[int] = []
+        self._max_batch = max_batch
 
     @property
     def stride_px(self) -> int:
         return STRIDE_PX
 
-    def segment(self, strips: Strips) -> Probabilities:
+    @property
+    def max_batch(self) -> int:
+        return self._max_batch
+
+    def segment(self, strips: Sequence[GreyImage]) -> Answers:
         self.batches.append(len(strips))
-        cells = strips[:, 0, ::STRIDE_PX, ::STRIDE_PX]
+        cells = np.stack(strips)[:, ::STRIDE_PX, ::STRIDE_PX]
         if (cells == BREAKS).any():
             raise EngineError("out of order")
-        answers = np.stack([cells == BRIGHT, cells == DARK], axis=1) * np.float32(0.9)
+        marks = np.stack([cells == BRIGHT, cells == DARK], axis=1)
+        answers = np.asarray(marks * np.float32(0.9), np.float32)
         answers[(cells == ANSWERS_NAN)[:, None].repeat(len(CLASSES), axis=1)] = np.nan
-        return np.asarray(answers, np.float32)
+        check_probabilities(answers, answers.shape)
+        thresholds = np.array([one.threshold for one in CLASSES], np.float32)
+        return Answers(count_above(answers, thresholds), answers.__getitem__)
+
+
+class LineInspector(Inspector):
+    """An inspector that takes messages all the way, one after the other, on this thread."""
+
+    def __init__(
+        self,
+        network: MarkFinder,
+        *,
+        scales: Mapping[str, Scale],
+        only_known: bool,
+        saved: Mapping[str, str],
+    ) -> None:
+        super().__init__(CLASSES, bundle="marks 1", scales=scales, saved=saved, stage=untimed)
+        self.network = network
+        self.preparer = preparer(scales if only_known else None)
+
+    def inspect(self, message: Message, *, left_out: RejectReason | None = None) -> Outcome:
+        if left_out is not None:
+            message = replace(message, left_out=FrameError(left_out, "by a test"))
+        prepared = self.preparer.prepare(message)
+        answer: Answer = None
+        if isinstance(prepared, Ready):
+            try:
+                (answer,) = segment_frames(self.network, [prepared.strips])
+            except EngineError as error:
+                answer = error
+        return self.settle(prepared, answer)
+
+
+def untimed(_stage: str) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+def preparer(cameras: Container[str] | None = None) -> Preparer:
+    return Preparer(stride_px=STRIDE_PX, cameras=cameras, stage=untimed)
 
 
 def steel(height: int = 256, width: int = 64, value: int = SOUND) -> GreyImage:
@@ -82,16 +130,19 @@ def inspector(
     scales: Mapping[str, Scale] | None = None,
     only_known: bool = False,
     network: MarkFinder | None = None,
-) -> Inspector:
-    return Inspector(
+) -> LineInspector:
+    return LineInspector(
         MarkFinder() if network is None else network,
-        CLASSES,
-        bundle="marks 1",
         scales={} if scales is None else scales,
         only_known=only_known,
         saved={} if saved is None else saved,
-        stage=lambda _name: nullcontext(),
     )
+
+
+def unreadable() -> Message:
+    """What a file that can't be read is to the pipeline."""
+    error = FrameError(RejectReason.UNREADABLE, "the file is empty")
+    return Message((), 0, left_out=error, source="broken.png")
 
 
 def documents(facts: Iterable[Facts]) -> dict[str, str]:

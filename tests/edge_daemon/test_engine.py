@@ -54,9 +54,16 @@ def test_another_folder_is_used_where_it_is_named(bundle: Path) -> None:
     assert load_engine(bundle, device="cpu").bundle.directory == bundle
 
 
-def test_a_device_that_is_not_built_yet_is_refused_with_the_remedy() -> None:
-    with pytest.raises(ConfigurationError, match='use "auto" or "cpu"'):
+@pytest.mark.skipif(Path("/proc/driver/nvidia").exists(), reason="there is an NVIDIA driver")
+def test_a_gpu_that_is_not_there_is_refused_with_the_remedy() -> None:
+    with pytest.raises(ConfigurationError, match=r'device = "cuda": .* device = "cpu"'):
         load_engine(None, device="cuda")
+
+
+@pytest.mark.skipif(Path("/proc/driver/nvidia").exists(), reason="there is an NVIDIA driver")
+def test_without_a_gpu_the_processor_does_it_and_no_plan_is_missed() -> None:
+    backend = load_engine(None, device="auto").backend
+    assert (backend.runtime, backend.device, backend.missing_plan) == ("onnxruntime", "CPU", None)
 
 
 def test_a_folder_that_is_no_bundle_is_refused_with_the_remedy(tmp_path: Path) -> None:

@@ -1,18 +1,21 @@
-import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 
 from edge_daemon.clock import ManualClock
+from edge_daemon.conveyor import Conveyor, KnownAnswerSchedule
 from edge_daemon.core.alarm_panel import AlarmPanel
 from edge_daemon.core.messages import AlarmState, CoverageEvent, DefectEvent, DurableBody
 from edge_daemon.core.wire import Part
 from edge_daemon.errors import EngineError, FrameError, RejectReason, StoreError
 from edge_daemon.inference.known_answer import KnownAnswerTest
-from edge_daemon.inspection import Complaints, InspectionWorker, KnownAnswerSchedule, Totals
+from edge_daemon.ingest.backlog import Backlog
+from edge_daemon.ingest.drop_policy import DropPolicy
+from edge_daemon.inspection import Complaints, InspectionWorker, Totals
 from edge_daemon.outcomes import Facts, Message
 from edge_daemon.telemetry.metrics import Metrics
 from tests.conftest import wait_until
@@ -23,7 +26,9 @@ from tests.edge_daemon.marked_steel import (
     MarkFinder,
     inspector,
     message,
+    preparer,
     steel,
+    untimed,
 )
 
 HEIGHT = 256
@@ -35,8 +40,7 @@ class Bench:
     """A worker with all that it needs, to be started by the test."""
 
     clock: ManualClock = field(default_factory=lambda: ManualClock(10**18, 10**12))
-    segmenter: MarkFinder = field(default_factory=MarkFinder)
-    inbox: "queue.Queue[Message]" = field(default_factory=queue.Queue)
+    segmenter: MarkFinder = field(default_factory=lambda: MarkFinder(max_batch=1))
     booked: list[Facts] = field(default_factory=list)
     beats: list[None] = field(default_factory=list)
     metrics: Metrics = field(default_factory=Metrics)
@@ -45,31 +49,49 @@ class Bench:
     known_factor: float = 1.0
     on_book: Callable[[], None] = lambda: None
 
+    def __post_init__(self) -> None:
+        self.backlog = Backlog(
+            DropPolicy.DEADLINE, frames=100, max_bytes=2**30, max_age_s=5.0, clock=self.clock
+        )
+
     def book(self, facts: Facts) -> None:
         self.booked.append(facts)
         self.on_book()
 
-    def worker(self) -> InspectionWorker:
-        strip = np.full((1, 1, 256, 1600), SOUND, np.uint8)
-        strip[..., :64, :64] = BRIGHT
-        expected = self.segmenter.segment(strip) * self.known_factor
-        self.segmenter.batches.clear()
-        return InspectionWorker(
-            inspector(network=self.segmenter),
-            self.inbox,
+    @contextmanager
+    def worker(self) -> Iterator[InspectionWorker]:
+        conveyor = Conveyor(
+            self.backlog,
+            preparer(),
+            self.segmenter,
+            stage=untimed,
+            clock=self.clock,
+            known_answer=self.schedule(),
+        )
+        worker = InspectionWorker(
+            inspector(),
+            conveyor,
+            backlog=self.backlog,
             book=self.book,
-            known_answer=KnownAnswerSchedule(
-                KnownAnswerTest(strip, expected, tolerance=0.1),
-                self.segmenter,
-                every_ns=self.known_answer_every_ns,
-            ),
             panel=AlarmPanel((), silent_after_ns=30 * SECOND_NS, started_ns=0),
             metrics=self.metrics,
             totals=self.totals,
             clock=self.clock,
             beat=lambda: self.beats.append(None),
-            max_age_s=5.0,
         )
+        with worker, conveyor:
+            yield worker
+            self.backlog.close()
+            if worker.has_ended:
+                conveyor.abandon()
+
+    def schedule(self) -> KnownAnswerSchedule:
+        strip = np.full((1, 1, 256, 1600), SOUND, np.uint8)
+        strip[..., :64, :64] = BRIGHT
+        expected = self.segmenter.segment([strip[0, 0]]).fetch(slice(1)) * self.known_factor
+        self.segmenter.batches.clear()
+        test = KnownAnswerTest(strip, expected, tolerance=0.1)
+        return KnownAnswerSchedule(test, every_ns=self.known_answer_every_ns)
 
     def send(self, seq: int, mark: int = SOUND, *, age_s: float = 0.0) -> None:
         image = steel()
@@ -78,7 +100,7 @@ class Bench:
 
     def send_parts(self, parts: Sequence[Part], *, age_s: float = 0.0) -> None:
         arrived_ns = self.clock.monotonic_ns() - int(age_s * SECOND_NS)
-        self.inbox.put(Message(parts, self.clock.now_ns(), arrived_ns))
+        assert self.backlog.offer(Message(parts, self.clock.now_ns(), arrived_ns))
 
     def count(self, name: str, **labels: str) -> float | None:
         return self.metrics.registry.get_sample_value(f"edge_daemon_{name}_total", labels)
@@ -142,21 +164,21 @@ def test_an_engine_fault_is_booked_before_the_failure_shows_and_nothing_is_inspe
     None
 ):
     bench = Bench()
-    worker = bench.worker()
     failed_when_booked: list[bool] = []
-    bench.on_book = lambda: failed_when_booked.append(worker.failure is not None)
-    bench.send(0)
-    bench.send(1, BREAKS)
-    bench.send(2)
-    with worker:
+    with bench.worker() as worker:
+        bench.on_book = lambda: failed_when_booked.append(worker.failure is not None)
+        bench.send(0)
+        bench.send(1, BREAKS)
+        bench.send(2)
         wait_until(lambda: worker.has_ended)
+    assert failed_when_booked
     assert isinstance(worker.failure, EngineError)
     assert bench.missed == {"engine_fault": HEIGHT}
     (told,) = [body for body in bench.bodies if isinstance(body, CoverageEvent)]
     assert (told.from_line, told.to_line, told.reason) == (HEIGHT, 2 * HEIGHT, "engine_fault")
     assert not any(failed_when_booked)
     assert bench.totals.lines_inspected == HEIGHT
-    assert bench.inbox.qsize() == 1
+    assert bench.segmenter.batches == [1, 1]
 
 
 def test_what_waits_when_it_is_told_to_stop_is_still_inspected() -> None:

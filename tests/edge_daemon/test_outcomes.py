@@ -5,14 +5,7 @@ import pytest
 from edge_daemon.core.messages import NotInspectedReason
 from edge_daemon.core.records import Verdict
 from edge_daemon.errors import EngineError, FrameError, RejectReason
-from edge_daemon.outcomes import booked_as, judge, unreadable
-
-
-def test_a_file_that_cannot_be_read_is_not_inspected_and_belongs_to_nobody() -> None:
-    outcome = unreadable(FrameError(RejectReason.UNREADABLE, "empty"))
-    assert outcome.record.verdict is Verdict.NOT_INSPECTED
-    assert (outcome.record.camera, outcome.record.reason) == (None, "unreadable")
-    assert outcome.facts.announcements == ()
+from edge_daemon.outcomes import booked_as, judge
 
 
 def test_a_reason_comes_before_everything_else_in_a_verdict() -> None:

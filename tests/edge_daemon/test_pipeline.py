@@ -18,20 +18,22 @@ from edge_daemon.core.pixels import GreyImage
 from edge_daemon.core.placement import Scale
 from edge_daemon.core.records import Verdict
 from edge_daemon.core.wire import Codec
-from edge_daemon.errors import FrameError, RejectReason
-from edge_daemon.outcomes import Facts, Message, Outcome, unreadable
-from edge_daemon.pipeline import MOST_CAMERAS, Inspector
+from edge_daemon.errors import RejectReason
+from edge_daemon.outcomes import Facts, Message, Outcome
+from edge_daemon.pipeline import MOST_CAMERAS
 from tests.edge_daemon.marked_steel import (
     ANSWERS_NAN,
     BREAKS,
     BRIGHT,
     DARK,
     PATCH,
+    LineInspector,
     MarkFinder,
     documents,
     inspector,
     message,
     steel,
+    unreadable,
 )
 
 SECOND_NS = 1_000_000_000
@@ -55,7 +57,9 @@ def told(facts: Facts | list[Facts], kind: type[B]) -> list[B]:
     return [body for body in bodies if isinstance(body, kind)]
 
 
-def inspect_strip(line: Inspector, *images: GreyImage, coil: str | None = None) -> list[Outcome]:
+def inspect_strip(
+    line: LineInspector, *images: GreyImage, coil: str | None = None
+) -> list[Outcome]:
     """Send images that follow each other on the strip, all of one height."""
     return [
         line.inspect(message(image, seq=seq, t_ns=seq * SECOND_NS, coil=coil))
@@ -72,8 +76,8 @@ def test_sound_steel_is_clean() -> None:
     assert record.position_mm == 12.5
     assert outcome.facts.news.lines_inspected == 256
     assert np.array_equal(outcome.image if outcome.image is not None else 0, image)
-    assert outcome.mask is not None
-    assert not outcome.mask.any()
+    assert outcome.paint_mask() is not None
+    assert not outcome.paint_mask().any()
 
 
 def test_a_mark_is_a_defect_of_its_class_where_it_lies() -> None:
@@ -85,10 +89,10 @@ def test_a_mark_is_a_defect_of_its_class_where_it_lies() -> None:
     assert parts.keys() == {"scratch", "patch"}
     assert parts["scratch"].bbox_xywh == (16, 40, 16, 80)
     assert parts["patch"].bbox_xywh == (40, 200, 20, 20)
-    assert outcome.mask is not None
-    assert outcome.mask.shape == image.shape
+    assert outcome.paint_mask() is not None
+    assert outcome.paint_mask().shape == image.shape
     for part, value in ((parts["scratch"], BRIGHT), (parts["patch"], DARK)):
-        painted = outcome.mask == part.class_id
+        painted = outcome.paint_mask() == part.class_id
         assert np.count_nonzero(painted != (image == value)) <= ROUND_CORNERS_PX
         assert part.area_px == np.count_nonzero(painted)
 
@@ -98,8 +102,8 @@ def test_a_mark_below_the_minimum_area_is_no_defect() -> None:
     image[100:104, 20:24] = BRIGHT
     outcome = inspector().inspect(message(image))
     assert outcome.record.verdict is Verdict.CLEAN
-    assert outcome.mask is not None
-    assert not outcome.mask.any()
+    assert outcome.paint_mask() is not None
+    assert not outcome.paint_mask().any()
 
 
 @pytest.mark.parametrize("poison", [BREAKS, ANSWERS_NAN])
@@ -112,7 +116,7 @@ def test_a_network_that_fails_never_calls_steel_clean(poison: int) -> None:
         "engine_fault",
         (),
     )
-    assert (outcome.image, outcome.mask, outcome.rejected) == (None, None, None)
+    assert (outcome.image, outcome.paint_mask(), outcome.rejected) == (None, None, None)
     assert outcome.facts.news.lines_inspected == 0
     assert outcome.facts.news.lines_not_inspected == {NotInspectedReason.ENGINE_FAULT: 256}
 
@@ -149,7 +153,7 @@ def test_a_frame_that_can_not_be_unpacked_is_booked(
 
 def test_a_frame_that_waited_too_long_is_booked_and_not_looked_at() -> None:
     network = MarkFinder()
-    outcome = inspector(network=network).inspect(message(scratched()), stale=True)
+    outcome = inspector(network=network).inspect(message(scratched()), left_out=RejectReason.STALE)
     assert (outcome.record.verdict, outcome.record.reason) == (Verdict.NOT_INSPECTED, "stale")
     assert outcome.facts.news.lines_not_inspected == {NotInspectedReason.STALE: 256}
     assert network.batches == []
@@ -205,10 +209,11 @@ def test_strangers_can_not_fill_the_memory() -> None:
 
 
 def test_what_a_source_could_not_read_was_not_inspected() -> None:
-    error = FrameError(RejectReason.UNREADABLE, "cut short")
-    outcome = unreadable(error)
+    broken = unreadable()
+    outcome = inspector().inspect(broken)
     assert (outcome.record.verdict, outcome.record.reason) == (Verdict.NOT_INSPECTED, "unreadable")
-    assert (outcome.record.camera, outcome.rejected, outcome.facts) == (None, error, Facts())
+    assert (outcome.record.camera, outcome.facts) == (None, Facts())
+    assert outcome.rejected is broken.left_out
 
 
 def test_the_same_messages_give_the_same_outcomes() -> None:
@@ -218,8 +223,8 @@ def test_the_same_messages_give_the_same_outcomes() -> None:
     assert [o.record for o in first] == [o.record for o in second]
     assert [o.facts.announcements for o in first] == [o.facts.announcements for o in second]
     for one, other in zip(first, second, strict=True):
-        assert np.array_equal(one.mask is None, other.mask is None)
-        assert one.mask is None or np.array_equal(one.mask, other.mask)  # type: ignore[arg-type]  # both are there
+        masks = one.paint_mask(), other.paint_mask()
+        assert masks[0] is masks[1] or np.array_equal(*masks)  # type: ignore[arg-type]  # both are there
 
 
 def test_cameras_do_not_disturb_each_other() -> None:
@@ -240,7 +245,7 @@ def test_a_large_frame_shows_no_seam() -> None:
     image[300:320, 20:3280] = DARK
     network = MarkFinder()
     outcome = inspector(network=network).inspect(message(image))
-    assert network.batches == [9]
+    assert network.batches == [8, 1]
     parts = outcome.record.defects
     assert sorted(part.class_name for part in parts) == ["patch", "scratch", "scratch"]
     scratches = [part for part in parts if part.class_name == "scratch"]
@@ -255,9 +260,9 @@ def test_a_large_frame_shows_no_seam() -> None:
 @pytest.mark.parametrize("shape", [(1, 1600), (2, 64), (5, 3000), (256, 1), (17, 17)])
 def test_a_small_frame_is_inspected_whole(shape: tuple[int, int]) -> None:
     outcome = inspector().inspect(message(np.full(shape, DARK, np.uint8)))
-    assert outcome.mask is not None
+    assert outcome.paint_mask() is not None
     if shape[0] * shape[1] >= PATCH.min_area_px:
-        assert (outcome.mask == PATCH.id).all()
+        assert (outcome.paint_mask() == PATCH.id).all()
         assert [part.bbox_xywh for part in outcome.record.defects] == [(0, 0, shape[1], shape[0])]
     else:
         assert outcome.record.verdict is Verdict.CLEAN
@@ -275,7 +280,7 @@ def test_a_defect_over_frames_has_one_id_in_all_records() -> None:
     assert (event.first_line, event.last_line) == (200, 551)
 
 
-def test_a_frame_that_overlaps_the_one_before_is_not_looked_at_twice() -> None:
+def test_a_frame_that_overlaps_the_one_before_is_not_told_twice() -> None:
     line = inspector(scales={"top": Scale(0.5, 0.5)})
     line.inspect(message(scratched(156, 256)))
     image = scratched(0, 140)
@@ -283,12 +288,12 @@ def test_a_frame_that_overlaps_the_one_before_is_not_looked_at_twice() -> None:
     (part,) = outcome.record.defects
     assert (outcome.record.position_mm, part.position_mm) == (78.0, 128.0)
     assert part.bbox_xywh[1] == 100
-    assert outcome.mask is not None
-    assert outcome.mask.shape == image.shape
-    assert not outcome.mask[:100].any()
+    assert outcome.paint_mask() is not None
+    assert outcome.paint_mask().shape == image.shape
+    assert not outcome.paint_mask()[:100].any()
     assert (
         part.area_px
-        == np.count_nonzero(outcome.mask)
+        == np.count_nonzero(outcome.paint_mask())
         == pytest.approx(16 * 40, abs=ROUND_CORNERS_PX)
     )
     (event,) = told(outcome.facts, DefectEvent)
@@ -310,7 +315,7 @@ def test_a_payload_that_can_not_be_written_to_is_inspected() -> None:
     assert inspector().inspect(locked).record == inspector().inspect(one).record
 
 
-def long_scratch(line: Inspector, frames: int = 3) -> list[Facts]:
+def long_scratch(line: LineInspector, frames: int = 3) -> list[Facts]:
     """Send a scratch so long that it is told as open: 256 rows of 20 mm are more than 2 m."""
     return [o.facts for o in inspect_strip(line, *[scratched(0, 256)] * frames, coil="C1")]
 

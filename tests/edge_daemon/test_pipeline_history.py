@@ -352,7 +352,8 @@ class Plant:
     def receive(self, message: Message, fate: Fate | None) -> None:
         frame = parse(message.parts)
         refused = self.oracle.must_refuse(frame.camera, frame.header)
-        outcome = self.inspector.inspect(message, stale=fate == "stale")
+        stale = RejectReason.STALE if fate == "stale" else None
+        outcome = self.inspector.inspect(message, left_out=stale)
         if refused:
             assert outcome.rejected is not None
             assert outcome.rejected.reason in {RejectReason.DUPLICATE, RejectReason.SEQUENCE}

@@ -1,4 +1,3 @@
-import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -11,6 +10,8 @@ import zmq
 from edge_daemon.clock import SystemClock
 from edge_daemon.core.wire import parse
 from edge_daemon.errors import EndpointError, FrameError, RejectReason
+from edge_daemon.ingest.backlog import Backlog
+from edge_daemon.ingest.drop_policy import DropPolicy
 from edge_daemon.ingest.receiver import Receiver
 from edge_daemon.outcomes import Message
 from tests.conftest import PATIENCE_S, free_port, wait_until
@@ -20,14 +21,19 @@ LIMIT_BYTES = 2_000_000
 
 @dataclass
 class Bench:
-    """A receiver at work, what it put into its queue, and how often it said that it lives."""
+    """A receiver at work, its backlog, and how often it said that it lives."""
 
     receiver: Receiver
-    inbox: "queue.Queue[Message]"
+    backlog: Backlog
     beats: list[None] = field(default_factory=list)
 
+    def get(self) -> Message:
+        message = self.backlog.take(PATIENCE_S)
+        assert message is not None
+        return message
+
     def take(self) -> list[bytes]:
-        return [bytes(part) for part in self.inbox.get(timeout=PATIENCE_S).parts]
+        return [bytes(part) for part in self.get().parts]
 
 
 Start = Callable[..., AbstractContextManager[Bench]]
@@ -37,17 +43,20 @@ Start = Callable[..., AbstractContextManager[Bench]]
 def start() -> Start:
     @contextmanager
     def run(*endpoints: str, places: int = 100, limit_bytes: int = LIMIT_BYTES) -> Iterator[Bench]:
-        inbox: queue.Queue[Message] = queue.Queue(places)
+        clock = SystemClock()
+        backlog = Backlog(
+            DropPolicy.BLOCK, frames=places, max_bytes=2**30, max_age_s=5.0, clock=clock
+        )
         beats: list[None] = []
         receiver = Receiver(
             endpoints or ("tcp://127.0.0.1:*",),
-            inbox,
-            clock=SystemClock(),
+            backlog,
+            clock=clock,
             beat=lambda: beats.append(None),
             max_payload_bytes=limit_bytes,
         )
         with receiver:
-            yield Bench(receiver, inbox, beats)
+            yield Bench(receiver, backlog, beats)
         assert receiver.failure is None
 
     return run
@@ -78,7 +87,7 @@ def test_a_message_is_stamped_with_the_time_of_its_arrival(start: Start) -> None
     before_ns, before_monotonic_ns = clock.now_ns(), clock.monotonic_ns()
     with start() as bench, camera(bench.receiver.addresses[0]) as socket:
         socket.send_multipart([b"top-1", b"{}", b""])
-        message = bench.inbox.get(timeout=PATIENCE_S)
+        message = bench.get()
     assert before_ns <= message.received_ns <= clock.now_ns()
     assert message.arrived_monotonic_ns is not None
     assert before_monotonic_ns <= message.arrived_monotonic_ns <= clock.monotonic_ns()
@@ -94,7 +103,7 @@ def test_a_full_queue_is_felt_by_the_camera_and_loses_nothing_that_was_taken(sta
         while socket.poll(500, zmq.POLLOUT) and sent < 200:
             socket.send_multipart([b"top-1", str(sent).encode(), frame], zmq.NOBLOCK)
             sent += 1
-        assert bench.inbox.full()
+        assert bench.backlog.depth == 2
         assert 2 < sent < 100
         assert [int(bench.take()[1]) for _ in range(sent)] == list(range(sent))
 
@@ -103,7 +112,7 @@ def test_a_full_queue_is_felt_by_the_camera_and_loses_nothing_that_was_taken(sta
 def test_a_wrong_number_of_parts_arrives_as_wrong(start: Start, count: int) -> None:
     with start() as bench, camera(bench.receiver.addresses[0]) as socket:
         socket.send_multipart([b"top-1"] * count)
-        message = bench.inbox.get(timeout=PATIENCE_S)
+        message = bench.get()
         with pytest.raises(FrameError) as caught:
             parse(message.parts)
         assert caught.value.reason is RejectReason.PARTS
@@ -122,7 +131,7 @@ def test_it_says_that_it_lives_while_the_queue_is_full(start: Start) -> None:
     with start(places=1) as bench, camera(bench.receiver.addresses[0]) as socket:
         for _ in range(3):
             socket.send_multipart([b"top-1", b"{}", b""])
-        wait_until(bench.inbox.full)
+        wait_until(lambda: bench.backlog.depth == 1)
         beaten = len(bench.beats)
         wait_until(lambda: len(bench.beats) > beaten + 2)
 
@@ -131,7 +140,7 @@ def test_it_ends_though_the_queue_is_full(start: Start) -> None:
     with start(places=1) as bench, camera(bench.receiver.addresses[0]) as socket:
         for _ in range(3):
             socket.send_multipart([b"top-1", b"{}", b""])
-        wait_until(bench.inbox.full)
+        wait_until(lambda: bench.backlog.depth == 1)
     assert "receiver" not in {thread.name for thread in threading.enumerate()}
 
 
@@ -194,7 +203,7 @@ def test_a_part_that_is_too_large_costs_its_sender_the_connection_and_nobody_els
             def is_back() -> bool:
                 if greedy.poll(0, zmq.POLLOUT):
                     greedy.send_multipart([b"greedy", b"{}", bytes(900)], zmq.NOBLOCK)
-                return not bench.inbox.empty()
+                return bench.backlog.depth > 0
 
             wait_until(is_back)
             assert bench.take()[0] == b"greedy"

@@ -10,12 +10,18 @@ from edge_daemon.core.placement import Scale
 from edge_daemon.core.rle import encode
 from edge_daemon.delivery.courier import Courier
 from edge_daemon.delivery.outbox import Outbox
-from edge_daemon.errors import FrameError, RejectReason
-from edge_daemon.outcomes import Facts, Outcome, unreadable
+from edge_daemon.outcomes import Facts, Outcome
 from edge_daemon.replay.outputs import Delivery, JsonLines, Submission
 from edge_daemon.telemetry.delivery import DeliveryMetrics
 from edge_daemon.telemetry.metrics import Metrics
-from tests.edge_daemon.marked_steel import BRIGHT, DARK, inspector, message, steel
+from tests.edge_daemon.marked_steel import (
+    BRIGHT,
+    DARK,
+    inspector,
+    message,
+    steel,
+    unreadable,
+)
 
 RECORD = ["source", "camera", "stream", "seq", "t_ns", "coil", "position_mm"]
 RECORD += ["verdict", "reason", "defects"]
@@ -59,7 +65,7 @@ def test_millimetres_are_left_out_where_no_scale_is_known() -> None:
 
 
 def test_what_cannot_be_read_is_a_line_too() -> None:
-    record = written(unreadable(FrameError(RejectReason.UNREADABLE, "empty")), "broken.png")
+    record = written(inspector().inspect(unreadable()), "broken.png")
     assert (record["source"], record["verdict"]) == ("broken.png", "not_inspected")
     assert record["reason"] == "unreadable"
 
@@ -76,11 +82,11 @@ def test_a_submission_has_a_row_for_each_class_in_an_image(outcome: Outcome) -> 
     submission = Submission(file)
     submission.write_header()
     submission.add("one.png", outcome)
-    assert outcome.mask is not None
+    assert outcome.paint_mask() is not None
     assert file.getvalue().splitlines() == [
         "ImageId,ClassId,EncodedPixels",
-        f"one.png,3,{encode(outcome.mask == 3)}",
-        f"one.png,4,{encode(outcome.mask == 4)}",
+        f"one.png,3,{encode(outcome.paint_mask() == 3)}",
+        f"one.png,4,{encode(outcome.paint_mask() == 4)}",
     ]
 
 
@@ -88,7 +94,7 @@ def test_a_submission_has_no_row_for_what_is_clean_or_was_not_inspected() -> Non
     file = io.StringIO()
     submission = Submission(file)
     submission.add("clean.png", inspector().inspect(message(steel())))
-    submission.add("broken.png", unreadable(FrameError(RejectReason.UNREADABLE, "empty")))
+    submission.add("broken.png", inspector().inspect(unreadable()))
     submission.tell(Facts())
     assert file.getvalue() == ""
 

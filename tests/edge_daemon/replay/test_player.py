@@ -1,11 +1,24 @@
+from collections.abc import Iterable, Iterator
+
 import pytest
 
+from edge_daemon.clock import SystemClock
+from edge_daemon.conveyor import Conveyor
 from edge_daemon.core.wire import parse
-from edge_daemon.errors import EngineError, FrameError, RejectReason
+from edge_daemon.errors import EngineError, FrameError, RejectReason, SourceError
 from edge_daemon.outcomes import Facts, Message, Outcome
 from edge_daemon.recordings.sources import SourceFrame
-from edge_daemon.replay.player import Pace, play_through
-from tests.edge_daemon.marked_steel import BREAKS, BRIGHT, inspector, message, steel
+from edge_daemon.replay.player import Pace, Reader, play_through
+from tests.edge_daemon.marked_steel import (
+    BREAKS,
+    BRIGHT,
+    MarkFinder,
+    inspector,
+    message,
+    preparer,
+    steel,
+    untimed,
+)
 
 SECOND_NS = 1_000_000_000
 
@@ -29,15 +42,16 @@ def frame(name: str, sent: Message) -> SourceFrame:
     return SourceFrame(name, [bytes(part) for part in sent.parts], sent.received_ns)
 
 
-def play(*frames: SourceFrame) -> tuple[Notes, list[None]]:
-    notes, done = Notes(), list[None]()
-    play_through(
-        list(frames),
-        inspector(),
-        [notes],
-        pace=Pace(None),
-        progress=lambda: done.append(None),
-    )
+def play(
+    *frames: SourceFrame, notes: Notes | None = None, source: Iterable[SourceFrame] | None = None
+) -> tuple[Notes, list[None]]:
+    notes, done = notes or Notes(), list[None]()
+    reader = Reader(frames if source is None else source, Pace(None))
+    conveyor = Conveyor(reader, preparer(), MarkFinder(), stage=untimed, clock=SystemClock())
+    with reader, conveyor:
+        play_through(
+            reader, conveyor, inspector(), outputs=[notes], progress=lambda: done.append(None)
+        )
     return notes, done
 
 
@@ -66,16 +80,24 @@ def test_what_cannot_be_read_is_an_outcome_and_the_rest_goes_on() -> None:
 
 
 def test_a_fault_of_the_engine_ends_it_after_the_outputs_have_the_frame() -> None:
-    notes, done = Notes(), list[None]()
+    notes = Notes()
     broken = steel()
     broken[0, 0] = BREAKS
-    frames = [frame("a", message(broken)), frame("b", message(steel(), seq=1))]
     with pytest.raises(EngineError):
-        play_through(
-            frames, inspector(), [notes], pace=Pace(None), progress=lambda: done.append(None)
-        )
+        play(frame("a", message(broken)), frame("b", message(steel(), seq=1)), notes=notes)
     assert notes.taken == ["a"]
     assert notes.outcomes[0].record.reason == "engine_fault"
+
+
+def test_a_source_that_breaks_off_is_an_error_after_what_it_gave() -> None:
+    def breaks_off() -> Iterator[SourceFrame]:
+        yield frame("a", message(steel()))
+        raise SourceError("b: the disk is gone")
+
+    notes = Notes()
+    with pytest.raises(SourceError, match="the disk is gone"):
+        play(source=breaks_off(), notes=notes)
+    assert notes.taken == ["a"]
 
 
 def test_a_coil_ends_with_the_time_of_the_last_frame() -> None:

@@ -1,9 +1,7 @@
 import pytest
 
-from edge_daemon.errors import FrameError, RejectReason
-from edge_daemon.outcomes import unreadable
 from edge_daemon.replay.summary import ReplaySummary, StageTimes
-from tests.edge_daemon.marked_steel import BRIGHT, inspector, message, steel
+from tests.edge_daemon.marked_steel import BRIGHT, inspector, message, steel, unreadable
 
 
 @pytest.fixture
@@ -16,7 +14,7 @@ def summary() -> ReplaySummary:
     going_on[:40, 8:40] = BRIGHT
     for seq, image in ((0, marked), (1, going_on), (3, steel())):
         summary.add("a", line.inspect(message(image, seq=seq)))
-    summary.add("b", unreadable(FrameError(RejectReason.UNREADABLE, "empty")))
+    summary.add("b", inspector().inspect(unreadable()))
     for facts in line.close(0):
         summary.tell(facts)
     return summary

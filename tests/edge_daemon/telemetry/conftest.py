@@ -19,6 +19,7 @@ def used_metrics() -> Metrics:
     metrics.alert_latency_seconds.observe(0.1)
     metrics.queue_depth.labels("frames").set(3)
     metrics.set_build(version="1.2.3", bundle="steel-1", sqlite="3.40.1", onnxruntime="1.19")
+    metrics.set_engine("onnxruntime")
     return metrics
 
 

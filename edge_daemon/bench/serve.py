@@ -1,0 +1,28 @@
+"""`python -m edge_daemon.bench.serve CONFIG [--null]`: the daemon, if need be without a network."""
+
+import os
+import sys
+from pathlib import Path
+
+from edge_daemon.bench.null_network import without_network
+from edge_daemon.cli.app import log_to_stderr
+from edge_daemon.clock import SystemClock
+from edge_daemon.config import BundleSection, load_config
+from edge_daemon.daemon import Daemon
+from edge_daemon.engine import Engine, load_configured
+
+
+def _load_without_network(section: BundleSection) -> Engine:
+    return without_network(load_configured(section))
+
+
+def main(config: str, *options: str) -> int:
+    """Serve until a signal comes; returns the exit code."""
+    log_to_stderr()
+    chosen = _load_without_network if "--null" in options else load_configured
+    settings = load_config(Path(config))
+    return Daemon(settings, SystemClock(), environ=os.environ, load_engine=chosen).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
