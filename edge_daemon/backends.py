@@ -13,6 +13,7 @@ Nothing of CUDA, TensorRT or torch is imported where it isn't used.
 
 import importlib.util
 import logging
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,8 +54,64 @@ class Backend:
     missing_plan: str | None = None
 
 
+def open_plan(bundle: Bundle, plan: Path, exits: ExitStack) -> tuple[Segmenter, str]:
+    """Load a plan of the cache onto the GPU; returns it and the name of its runtime.
+
+    Raises:
+        NoTensorRtError: what made it isn't installed any more.
+        PlanError: it can't be used.
+        CudaError: the GPU fails.
+    """
+    flavour = read_record(plan).key.flavour
+    segmenter = PlanSegmenter(bundle, plan, tensorrt=load_flavour(flavour), cuda=load_cuda())
+    return exits.enter_context(segmenter), flavour.value
+
+
+def load_torch_on_gpu(bundle: Bundle) -> Segmenter | None:
+    """The network in torch on the GPU, None where no torch is installed that can use it.
+
+    Raises:
+        CudaError: the GPU fails.
+    """
+    if importlib.util.find_spec("torch") is None:
+        return None
+    from edge_daemon.inference.torch_segmenter import load_torch  # noqa: PLC0415 - seconds, gigabytes
+
+    try:
+        return load_torch(bundle, device="cuda")
+    except NoGpuError as trouble:  # a torch for another driver, or for none
+        _LOG.warning("torch is installed and can't be used: %s", trouble)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How to get at what a GPU needs; tests on a box without one put their own in place.
+
+    Attributes:
+        find_gpu: says which GPU there is; NoGpuError where there is none.
+        find_plan: gives a plan that may be run.
+        open_plan: loads it.
+        load_torch: gives the network in torch on the GPU; None where torch isn't installed.
+    """
+
+    find_gpu: Callable[[], GpuDescription] = describe_gpu
+    find_plan: Callable[[Bundle, PlanRequest], Path] = find_plan
+    open_plan: Callable[[Bundle, Path, ExitStack], tuple[Segmenter, str]] = open_plan
+    load_torch: Callable[[Bundle], Segmenter | None] = load_torch_on_gpu
+
+
+REAL_WAYS: Final = Ways()
+
+
 def choose_backend(
-    bundle: Bundle, *, device: str, threads: int, request: PlanRequest, exits: ExitStack
+    bundle: Bundle,
+    *,
+    device: str,
+    threads: int,
+    request: PlanRequest,
+    exits: ExitStack,
+    ways: Ways = REAL_WAYS,
 ) -> Backend:
     """Load what runs best.
 
@@ -64,48 +121,31 @@ def choose_backend(
         threads: CPU threads; 0 leaves the choice to the runtime.
         request: which plan would be run.
         exits: what has to be closed in the end.
+        ways: how to get at the GPU.
 
     Raises:
         ConfigurationError: cuda is asked for and there is no GPU.
         CudaError: there is a GPU and it fails.
         BundleError: the network can't be loaded.
     """
-    gpu = None if device == "cpu" else _find_gpu(is_required=device == "cuda")
+    gpu = None if device == "cpu" else _find_gpu(ways, is_required=device == "cuda")
     if gpu is None:
         return Backend(load_onnx(bundle, threads=threads), ONNX_RUNTIME)
     try:
-        plan = find_plan(bundle, request)
-        segmenter = open_plan(bundle, plan, exits)
+        segmenter, runtime = ways.open_plan(bundle, ways.find_plan(bundle, request), exits)
     except (NoPlanError, PlanError) as trouble:
         missing = str(trouble)
     else:
-        return Backend(segmenter, read_record(plan).key.flavour.value, gpu.name)
-    if importlib.util.find_spec("torch") is not None:
-        from edge_daemon.inference.torch_segmenter import load_torch  # noqa: PLC0415 - seconds, gigabytes
-
-        try:
-            return Backend(load_torch(bundle, device="cuda"), TORCH, gpu.name, missing)
-        except NoGpuError as trouble:  # a torch for another driver, or for none
-            _LOG.warning("torch is installed and can't be used: %s", trouble)
+        return Backend(segmenter, runtime, gpu.name)
+    on_gpu = ways.load_torch(bundle)
+    if on_gpu is not None:
+        return Backend(on_gpu, TORCH, gpu.name, missing)
     return Backend(load_onnx(bundle, threads=threads), ONNX_RUNTIME, missing_plan=missing)
 
 
-def open_plan(bundle: Bundle, plan: Path, exits: ExitStack) -> PlanSegmenter:
-    """Load a plan of the cache onto the GPU.
-
-    Raises:
-        NoTensorRtError: what made it isn't installed any more.
-        PlanError: it can't be used.
-        CudaError: the GPU fails.
-    """
-    tensorrt = load_flavour(read_record(plan).key.flavour)
-    segmenter = PlanSegmenter(bundle, plan, tensorrt=tensorrt, cuda=load_cuda())
-    return exits.enter_context(segmenter)
-
-
-def _find_gpu(*, is_required: bool) -> GpuDescription | None:
+def _find_gpu(ways: Ways, *, is_required: bool) -> GpuDescription | None:
     try:
-        return describe_gpu()
+        return ways.find_gpu()
     except NoGpuError as error:
         if is_required:
             raise ConfigurationError(f'[bundle] device = "cuda": {error}') from error

@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from importlib.metadata import version
 
+import cv2
+
 from edge_daemon.clock import Clock
 from edge_daemon.config import BundleSection, Config, state_directory
 from edge_daemon.conveyor import Conveyor, KnownAnswerSchedule
@@ -41,6 +43,8 @@ _LOG = logging.getLogger(__name__)
 _STALL_AFTER_S = 10.0
 _TURN_S = 0.5
 _SUBMIT_S = 0.5
+_SWITCH_S = 0.0005
+"""After so long the network's thread gets Python's lock back; by default it waits 5 ms for it."""
 
 
 class Daemon:
@@ -80,6 +84,8 @@ class Daemon:
             StoreError: the state folder can't be used.
             EngineError: the network doesn't give the known answer.
         """
+        cv2.setNumThreads(1)  # its threads would only take the network's cores
+        sys.setswitchinterval(_SWITCH_S)
         with stop_on_signals() as stop, ExitStack() as exits:
             network = self._health.worker("network", _STALL_AFTER_S)
             engine = self._start_engine(exits)

@@ -5,20 +5,36 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
-from edge_daemon.backends import open_plan
+from edge_daemon.backends import REAL_WAYS, Ways
 from edge_daemon.engine import Engine
 from edge_daemon.errors import EdgeDaemonError
 from edge_daemon.inference.answers import thresholds_of
+from edge_daemon.inference.bundle import Bundle
 from edge_daemon.inference.switching import SwitchingSegmenter, TrialResult
 from edge_daemon.plans.building import Progress, build_plan
-from edge_daemon.plans.cache import read_record
 from edge_daemon.plans.resolving import PlanRequest
 
 _LOG = logging.getLogger(__name__)
 _JOIN_S: Final = 10.0
+
+
+class Build(Protocol):
+    """Finds or builds a plan; `edge_daemon.plans.building.build_plan` is the real one."""
+
+    def __call__(
+        self,
+        bundle: Bundle,
+        request: PlanRequest,
+        *,
+        report: Callable[[Progress], None],
+        stop: threading.Event,
+    ) -> Path:
+        """Return its file."""
+        ...
 
 
 class Upgrade:
@@ -29,6 +45,8 @@ class Upgrade:
         request: which plan is wanted.
         note: told in words what runs now and what comes, for /readyz; from any thread.
         switched: told the runtime of the plan that has taken over; on the network's thread.
+        build: finds or builds the plan.
+        ways: how to load it.
     """
 
     def __init__(
@@ -38,11 +56,15 @@ class Upgrade:
         *,
         note: Callable[[str], None],
         switched: Callable[[str], None],
+        build: Build = build_plan,
+        ways: Ways = REAL_WAYS,
     ) -> None:
         self._engine = engine
         self._request = request
         self._note = note
         self._switched = switched
+        self._build = build
+        self._ways = ways
         self._runs = f"{engine.backend.runtime} on {engine.backend.device}"
         self._plan = ""
         self._exits = ExitStack()
@@ -80,13 +102,12 @@ class Upgrade:
     def _work(self) -> None:
         bundle = self._engine.bundle
         try:
-            path = build_plan(bundle, self._request, report=self._tell_progress, stop=self._stop)
-            candidate = open_plan(bundle, path, self._exits)
+            path = self._build(bundle, self._request, report=self._tell_progress, stop=self._stop)
+            candidate, self._plan = self._ways.open_plan(bundle, path, self._exits)
         except EdgeDaemonError as trouble:
             self._note(f"{self._runs}; there is no plan for the GPU: {trouble}")
             _LOG.warning("inspecting goes on with %s; no plan: %s", self._runs, trouble)
             return
-        self._plan = read_record(path).key.flavour.value
         self._note(f"{self._runs}; a plan of {self._plan} is on trial beside it")
         self._segmenter.offer(candidate)
 

@@ -149,7 +149,7 @@ def test_what_the_plan_calls_its_tensors_does_not_matter(tmp_path: Path) -> None
     fakes = Fakes(tmp_path)
     bundle = renamed(BUNDLE, "pixels")
     with PlanSegmenter(bundle, fakes.plan, tensorrt=fakes.trt, cuda=fakes.cuda) as segmenter:
-        assert segmenter.segment(list(grey(2))).counts.shape == (2, 4)
+        assert segmenter.segment([grey(1), grey(2)]).counts.shape == (2, 4)
 
 
 def renamed(bundle: Bundle, name: str) -> Bundle:
