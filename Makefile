@@ -11,14 +11,16 @@ ifneq ($(wildcard ../shared/data/severstal),)
 export EDGE_DAEMON_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: help setup demo check test test-slow bench schemas install clean
+.PHONY: help setup demo check test test-slow bench peers gpu schemas install clean
 help:
 	@echo "make demo     the daemon on a simulated line: alerts, metrics, a picture (no root, no broker needed)"
 	@echo "make test     all tests, with what they need (torch, mosquitto, promtool)"
 	@echo "make test-slow  what takes long: every encoder exported, torch.compile"
 	@echo "make check    format, lint, types, import rules, dependencies"
 	@echo "make setup    the development environment in $(VENV)"
-	@echo "make bench    the pipeline beside the bare network on this machine"
+	@echo "make bench    each stage and the whole daemon beside the bare network on this machine"
+	@echo "make peers    the same side by side with what one would take instead (installs those)"
+	@echo "make gpu      on a box with an NVIDIA GPU: parity, faults, leaks, and docs/benchmarks/<gpu>.md"
 	@echo "make install  the service: $(PREFIX), /etc/edge-daemon, the systemd unit (as root)"
 
 # The daemon alone: small wheels, no torch.
@@ -55,6 +57,17 @@ test-slow: $(VENV)/.dev
 
 bench: $(VENV)/.base
 	$(BIN)/edge-daemon bench
+
+peers: $(VENV)/.dev
+	$(BIN)/pip install --quiet --editable '.[bench,dev,train]'
+	$(BIN)/python -m benchmarks networks
+	$(BIN)/python -m benchmarks tiling
+	$(BIN)/python -m benchmarks transport
+
+# One test process: two would share the GPU's memory and each other's faults.
+gpu: $(VENV)/.dev
+	$(BIN)/pytest -m gpu $(PYTEST)
+	$(BIN)/python -m tests.gpu.benchmark
 
 # The steps of docs/service.md up to, not including, the start; nothing that is configured is overwritten.
 install:

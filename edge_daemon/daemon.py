@@ -32,6 +32,7 @@ from edge_daemon.outcomes import Facts
 from edge_daemon.pipeline import Inspector
 from edge_daemon.preparing import Preparer
 from edge_daemon.signals import stop_on_signals
+from edge_daemon.telemetry.board import BoardCollector
 from edge_daemon.telemetry.delivery import DeliveryMetrics
 from edge_daemon.telemetry.health import Condition, Health, Heart
 from edge_daemon.telemetry.metrics import Metrics
@@ -70,6 +71,7 @@ class Daemon:
         self._clock = clock
         self._environ = environ
         self._metrics = Metrics(config.scales)
+        self._metrics.registry.register(BoardCollector())
         self._delivery = DeliveryMetrics(self._metrics)
         self._totals = Totals()
         self._health = Health(clock)

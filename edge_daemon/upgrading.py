@@ -29,6 +29,7 @@ class Build(Protocol):
         self,
         bundle: Bundle,
         request: PlanRequest,
+        /,
         *,
         report: Callable[[Progress], None],
         stop: threading.Event,

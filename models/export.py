@@ -1,15 +1,18 @@
 """From a network in memory to a bundle on disk that has been proved to give the same masks."""
 
 import json
+import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_daemon.core.defects import DefectClass
 from edge_daemon.core.tiling import STRIP_HEIGHT_PX, STRIP_WIDTH_PX
-from edge_daemon.inference import bundle as format_
-from edge_daemon.inference.bundle import Bundle, Manifest, Provenance, load_bundle, sha256_of
+from edge_daemon.inference import manifest as format_
+from edge_daemon.inference.bundle import MANIFEST, Bundle, load_bundle, sha256_of
+from edge_daemon.inference.manifest import Int8, Manifest, Provenance
 from models.fusion import fuse, round_to_half
 from models.known_answer import write_known_answer
 from models.network import SteelNet
@@ -64,16 +67,46 @@ def export_bundle(network: SteelNet, folder: Path, *, label: Label) -> Bundle:
             f"strips of {STRIP_HEIGHT_PX} x {STRIP_WIDTH_PX} are no multiples of {multiple} pixels;"
             " choose a smaller network.input_downsample or network.depth"
         )
+    with _draft_of(folder) as draft:
+        draft.mkdir()
+        _write_files(network, draft, label=label)
+    return load_bundle(folder)
+
+
+def add_int8(folder: Path, network: Path, offer: Int8) -> Bundle:
+    """Put an INT8 network into a finished bundle, in place of the one that it may have.
+
+    A failure leaves the bundle untouched.
+
+    Args:
+        folder: of the bundle.
+        network: ONNX file with Q/DQ pairs.
+        offer: what the manifest is to say of it.
+
+    Raises:
+        BundleError: the bundle is not whole, or the offer doesn't fit it.
+    """
+    manifest = load_bundle(folder).manifest
+    with _draft_of(folder) as draft:
+        shutil.copytree(folder, draft)
+        shutil.copyfile(network, draft / offer.file)
+        files = dict(manifest.files) | {offer.file: sha256_of(draft / offer.file)}
+        changed = {"int8": offer, "files": dict(sorted(files.items()))}
+        _write_manifest(manifest.model_copy(update=changed), draft)
+    return load_bundle(folder)
+
+
+@contextmanager
+def _draft_of(folder: Path) -> Iterator[Path]:
+    """A folder to write a bundle to; it takes the place of the other once it is found whole."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as scratch:
         draft = Path(scratch) / folder.name
-        draft.mkdir()
-        _write_files(network, draft, label=label)
+        yield draft
         load_bundle(draft)
         if folder.exists():
             folder.rename(Path(scratch) / "replaced")
         draft.rename(folder)
-    return load_bundle(folder)
 
 
 def _write_files(network: SteelNet, folder: Path, *, label: Label) -> None:
@@ -83,9 +116,13 @@ def _write_files(network: SteelNet, folder: Path, *, label: Label) -> None:
     _check_files(network, folder, classes=label.classes)
     (folder / format_.CARD).write_text(label.card, encoding="utf-8")
     write_known_answer(folder / KNOWN_ANSWER, folder / format_.ONNX)
-    manifest = _manifest(network, folder, label=label)
-    text = manifest.model_dump_json(indent=2, by_alias=True)
-    (folder / format_.MANIFEST).write_text(text + "\n", encoding="utf-8")
+    _write_manifest(_manifest(network, folder, label=label), folder)
+
+
+def _write_manifest(manifest: Manifest, folder: Path) -> None:
+    # A key that wasn't set is left out: bundles without INT8 don't speak of it.
+    text = manifest.model_dump_json(indent=2, by_alias=True, exclude_unset=True)
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
 
 def _check_files(network: SteelNet, folder: Path, *, classes: Sequence[DefectClass]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from edge_daemon.core.defects import DefectClass
 from edge_daemon.core.tiling import STRIP_HEIGHT_PX, STRIP_WIDTH_PX
-from edge_daemon.inference.bundle import Provenance
+from edge_daemon.inference.manifest import Provenance
 from models.config import EncoderUnetConfig, NetworkConfig, UnetConfig
 from train.config import RunConfig
 from train.data.split import Split

@@ -7,7 +7,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_daemon.inference.bundle import Bundle, Provenance
+from edge_daemon.inference.bundle import Bundle
+from edge_daemon.inference.manifest import Provenance
 from models.export import Label, export_bundle
 from train.card import CardFacts, write_card
 from train.config import RunConfig

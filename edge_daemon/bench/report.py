@@ -57,7 +57,7 @@ class BenchResult:
 
 def figures(result: Mapping[str, Any]) -> dict[str, float]:
     """The figures of a result that can be compared with another's, by name."""
-    flat = {f"{name} [ms]": float(value) for name, value in result["stage_ms"].items()}
+    flat = {f"{name}, ms": float(value) for name, value in result["stage_ms"].items()}
     for one in result["whole"]:
         name = f"{one['cameras']} cameras, {one['codec']}"
         flat[f"{name}: daemon / network alone"] = float(one["ratio"])

@@ -23,7 +23,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from edge_daemon.inference.bundle import Sha256, sha256_of
+from edge_daemon.inference.bundle import sha256_of
+from edge_daemon.inference.manifest import Sha256
 from edge_daemon.plans.faults import (
     BuildStoppedError,
     NoPlanError,

@@ -18,7 +18,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from edge_daemon.errors import EXIT_FAILED, EdgeDaemonError
-from edge_daemon.inference.bundle import Bundle, Sha256, load_bundle
+from edge_daemon.inference.bundle import Bundle, load_bundle
+from edge_daemon.inference.manifest import Sha256
 from edge_daemon.plans.faults import NoPlanError
 from edge_daemon.plans.fingerprint import Builder, PlanKey
 from edge_daemon.plans.layers import BuiltPlan, PlanContents

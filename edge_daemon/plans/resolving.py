@@ -8,8 +8,8 @@ from pathlib import Path
 
 from edge_daemon.cuda.device import describe_gpu
 from edge_daemon.cuda.errors import NoGpuError
-from edge_daemon.inference.bundle import ONNX, Bundle
-from edge_daemon.inference.manifest import INT8
+from edge_daemon.inference.bundle import Bundle
+from edge_daemon.inference.manifest import INT8, ONNX
 from edge_daemon.plans.faults import NoPlanError, NoTensorRtError
 from edge_daemon.plans.fingerprint import (
     ANY_STRIPS,

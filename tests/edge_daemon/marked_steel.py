@@ -10,6 +10,7 @@ import numpy as np
 from edge_daemon.core.defects import DefectClass
 from edge_daemon.core.pixels import GreyImage
 from edge_daemon.core.placement import Scale
+from edge_daemon.core.records import ClassMask
 from edge_daemon.core.wire import Codec, FrameHeader, PixelFormat, encode
 from edge_daemon.errors import EngineError, FrameError, RejectReason
 from edge_daemon.inference.answers import check_probabilities, count_above
@@ -143,6 +144,13 @@ def unreadable() -> Message:
     """What a file that can't be read is to the pipeline."""
     error = FrameError(RejectReason.UNREADABLE, "the file is empty")
     return Message((), 0, left_out=error, source="broken.png")
+
+
+def mask_of(outcome: Outcome) -> ClassMask:
+    """Class ids per pixel of a frame that was inspected."""
+    mask = outcome.paint_mask()
+    assert mask is not None
+    return mask
 
 
 def documents(facts: Iterable[Facts]) -> dict[str, str]:

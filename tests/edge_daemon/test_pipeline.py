@@ -31,6 +31,7 @@ from tests.edge_daemon.marked_steel import (
     MarkFinder,
     documents,
     inspector,
+    mask_of,
     message,
     steel,
     unreadable,
@@ -76,8 +77,7 @@ def test_sound_steel_is_clean() -> None:
     assert record.position_mm == 12.5
     assert outcome.facts.news.lines_inspected == 256
     assert np.array_equal(outcome.image if outcome.image is not None else 0, image)
-    assert outcome.paint_mask() is not None
-    assert not outcome.paint_mask().any()
+    assert not mask_of(outcome).any()
 
 
 def test_a_mark_is_a_defect_of_its_class_where_it_lies() -> None:
@@ -89,10 +89,9 @@ def test_a_mark_is_a_defect_of_its_class_where_it_lies() -> None:
     assert parts.keys() == {"scratch", "patch"}
     assert parts["scratch"].bbox_xywh == (16, 40, 16, 80)
     assert parts["patch"].bbox_xywh == (40, 200, 20, 20)
-    assert outcome.paint_mask() is not None
-    assert outcome.paint_mask().shape == image.shape
+    assert mask_of(outcome).shape == image.shape
     for part, value in ((parts["scratch"], BRIGHT), (parts["patch"], DARK)):
-        painted = outcome.paint_mask() == part.class_id
+        painted = mask_of(outcome) == part.class_id
         assert np.count_nonzero(painted != (image == value)) <= ROUND_CORNERS_PX
         assert part.area_px == np.count_nonzero(painted)
 
@@ -102,8 +101,7 @@ def test_a_mark_below_the_minimum_area_is_no_defect() -> None:
     image[100:104, 20:24] = BRIGHT
     outcome = inspector().inspect(message(image))
     assert outcome.record.verdict is Verdict.CLEAN
-    assert outcome.paint_mask() is not None
-    assert not outcome.paint_mask().any()
+    assert not mask_of(outcome).any()
 
 
 @pytest.mark.parametrize("poison", [BREAKS, ANSWERS_NAN])
@@ -260,9 +258,8 @@ def test_a_large_frame_shows_no_seam() -> None:
 @pytest.mark.parametrize("shape", [(1, 1600), (2, 64), (5, 3000), (256, 1), (17, 17)])
 def test_a_small_frame_is_inspected_whole(shape: tuple[int, int]) -> None:
     outcome = inspector().inspect(message(np.full(shape, DARK, np.uint8)))
-    assert outcome.paint_mask() is not None
     if shape[0] * shape[1] >= PATCH.min_area_px:
-        assert (outcome.paint_mask() == PATCH.id).all()
+        assert (mask_of(outcome) == PATCH.id).all()
         assert [part.bbox_xywh for part in outcome.record.defects] == [(0, 0, shape[1], shape[0])]
     else:
         assert outcome.record.verdict is Verdict.CLEAN
@@ -288,12 +285,11 @@ def test_a_frame_that_overlaps_the_one_before_is_not_told_twice() -> None:
     (part,) = outcome.record.defects
     assert (outcome.record.position_mm, part.position_mm) == (78.0, 128.0)
     assert part.bbox_xywh[1] == 100
-    assert outcome.paint_mask() is not None
-    assert outcome.paint_mask().shape == image.shape
-    assert not outcome.paint_mask()[:100].any()
+    assert mask_of(outcome).shape == image.shape
+    assert not mask_of(outcome)[:100].any()
     assert (
         part.area_px
-        == np.count_nonzero(outcome.paint_mask())
+        == np.count_nonzero(mask_of(outcome))
         == pytest.approx(16 * 40, abs=ROUND_CORNERS_PX)
     )
     (event,) = told(outcome.facts, DefectEvent)

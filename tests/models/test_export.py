@@ -11,10 +11,12 @@ import torch
 from pydantic import TypeAdapter
 
 from edge_daemon.core.defects import DefectClass
-from edge_daemon.inference.bundle import Bundle, Provenance, load_bundle, read_known_answer
+from edge_daemon.errors import BundleError
+from edge_daemon.inference.bundle import MANIFEST, Bundle, load_bundle, read_known_answer
+from edge_daemon.inference.manifest import INT8, Calibration, Int8, Provenance
 from models.catalogue import catalogue
 from models.config import NetworkConfig, UnetConfig
-from models.export import Label, export_bundle
+from models.export import Label, add_int8, export_bundle
 from models.network import SteelNet, build_network
 from models.onnx_file import open_onnx
 from models.parity import ExportError, parity_strips, run_onnx, run_torch
@@ -152,3 +154,43 @@ def test_the_shipped_architecture_builds() -> None:
     shipped = load_bundle(ZOO / "steel-nano")
     network = build_network(architecture(shipped))
     assert network.config.output_stride == shipped.manifest.output.stride
+
+
+@pytest.fixture
+def offer() -> Int8:
+    return Int8(
+        file=INT8,
+        limit=0.01,
+        dice_drop={one.name: 0.002 for one in CLASSES},
+        calibration=Calibration(strips=3, method="by hand"),
+    )
+
+
+def test_int8_is_put_into_a_finished_bundle_and_nothing_else_changes(
+    bundle: Bundle, offer: Int8, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(bundle.directory, tmp_path / "tiny"))
+    network = tmp_path / "tried.onnx"
+    network.write_text("stands for a network")
+    added = add_int8(folder, network, offer)
+    assert added.int8_path is not None
+    assert added.int8_path.read_text() == "stands for a network"
+    assert added.manifest.int8 == offer
+    assert added.fingerprint != bundle.fingerprint
+    before, after = (json.loads((one / MANIFEST).read_text()) for one in (bundle.directory, folder))
+    assert after.pop("int8")["limit"] == 0.01
+    assert after["files"].pop(INT8)
+    assert after == before
+    network.write_text("stands for a better one")
+    assert add_int8(folder, network, offer).fingerprint != added.fingerprint
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny", "tried.onnx"]
+
+
+def test_an_offer_that_does_not_fit_leaves_the_bundle_as_it_was(
+    bundle: Bundle, offer: Int8, tmp_path: Path
+) -> None:
+    network = tmp_path / "tried.onnx"
+    network.write_text("stands for a network")
+    with pytest.raises(BundleError, match="every class"):
+        add_int8(bundle.directory, network, offer.model_copy(update={"dice_drop": {"rust": 0.0}}))
+    assert load_bundle(bundle.directory).fingerprint == bundle.fingerprint

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_daemon.inference.bundle import Provenance
+from edge_daemon.inference.manifest import Provenance
 from models.config import EncoderUnetConfig, FcnConfig, NetworkConfig, UnetConfig
 from train.card import CardFacts, describe_network, write_card
 from train.config import RunConfig

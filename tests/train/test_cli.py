@@ -130,7 +130,7 @@ def test_fine_tuning_takes_the_shape_of_the_bundle_and_goes_on_by_the_same_comma
 ) -> None:
     folder = tmp_path / "tuned"
     shaped = [word for word in TINY if not word.startswith("network.")]
-    words = [folder, f"data.root={root}", f"start={ZOO / 'steel-nano'}", *shaped]
+    words: list[str | Path] = [folder, f"data.root={root}", f"start={ZOO / 'steel-nano'}", *shaped]
     train("fit", *words)
     network = json.loads((folder / "config.json").read_text())["network"]
     shipped = load_bundle(ZOO / "steel-nano").manifest.provenance.architecture

@@ -22,6 +22,13 @@ RunPaths = Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders 
 JsonOption = Annotated[bool, typer.Option("--json", help="For scripts: JSON instead of a table.")]
 Simulated = Annotated[int, typer.Option(min=1, help="Simulated strips to judge on as well.")]
 
+Int8Limit = Annotated[
+    float,
+    typer.Option(
+        min=0.0001, max=0.5, help="With INT8: by how much a class's Dice, positives only, may fall."
+    ),
+]
+
 
 @app.callback()
 def train() -> None:
@@ -113,11 +120,34 @@ def export(
     commit: Annotated[
         str | None, typer.Option(help="Commit to note; default: the checkout's.")
     ] = None,
+    *,
+    with_int8: Annotated[
+        bool, typer.Option("--int8", help="Offer INT8 as well, if it costs little; see `int8`.")
+    ] = False,
+    int8_limit: Int8Limit = 0.01,
 ) -> None:
     """Pack a tuned and measured run into a bundle, and prove that it gives the same masks."""
     from train.cli.judging import pack_and_print
 
     pack_and_print(run, folder, name=name or folder.resolve().name, version=version, commit=commit)
+    if with_int8:
+        int8(run, folder, int8_limit)
+
+
+@app.command()
+def int8(
+    run: RunPath,
+    folder: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Bundle made of that run.")],
+    limit: Int8Limit = 0.01,
+) -> None:
+    """Offer INT8 in a bundle if it costs no class more Dice than the limit.
+
+    Scales come from training strips, the cost is measured on held-out ones. Exits with 1, and says
+    by how much, where it costs more; the bundle is then left as it was.
+    """
+    from train.cli.quantising import quantise_and_print
+
+    quantise_and_print(run, folder, limit=limit)
 
 
 @app.command()

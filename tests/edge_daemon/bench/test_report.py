@@ -29,7 +29,7 @@ def test_the_ratio_is_the_median_of_the_pairs_and_the_bottleneck_the_busiest_thr
 
 def test_figures_are_named_by_what_was_measured() -> None:
     assert figures(RESULT.to_json()) == {
-        "find [ms]": 0.5,
+        "find, ms": 0.5,
         "4 cameras, raw: daemon / network alone": 0.95,
         "4 cameras, raw: strips/s": 40.0,
     }

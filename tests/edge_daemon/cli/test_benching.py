@@ -45,7 +45,7 @@ def test_an_older_result_is_set_beside_the_new_one(
     measured: "subprocess.CompletedProcess[str]",
 ) -> None:
     assert "now / then" in measured.stderr
-    assert "decode raw [ms]" in measured.stderr
+    assert "decode raw, ms" in measured.stderr
     assert "gone" not in measured.stderr
 
 
