@@ -76,7 +76,7 @@ class IngestSection(Section):
 
     bind: Endpoint = "tcp://127.0.0.1:5555"
     drop_policy: DropPolicy = DropPolicy.DEADLINE
-    queue_frames: Annotated[int, Field(ge=1, le=1000)] = 8
+    queue_frames: Annotated[int, Field(ge=1, le=1000)] = 4
     queue_mib: Annotated[int, Field(ge=1, le=65536)] = 512
     max_age_s: Positive = 5.0
     max_payload_mib: Annotated[int, Field(ge=1, le=1024)] = 256

@@ -1,13 +1,15 @@
 """Frames to measure with: simulated strips, three in five with a defect, packed in any codec."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 import cv2
 import numpy as np
 
 from edge_daemon.core.pixels import GreyImage
+from edge_daemon.core.records import ClassMask
 from edge_daemon.core.wire import Codec, FrameHeader, PixelFormat, encode
 from edge_daemon.outcomes import Message
 from edge_daemon.simulation.strips import draw_strip
@@ -16,9 +18,19 @@ _ENDINGS: Final = {Codec.JPEG: ".jpg", Codec.PNG: ".png"}
 
 
 def draw_strips(count: int) -> list[GreyImage]:
-    """The same (256, 1600) strips each time."""
+    """The same (256, 1600) strips each time, three in five with a defect."""
+    return [image for image, _ in islice(_drawn(), count)]
+
+
+def draw_clean_strips(count: int) -> list[GreyImage]:
+    """The same each time, without defects but with what looks like some."""
+    return list(islice((image for image, mask in _drawn() if not mask.any()), count))
+
+
+def _drawn() -> Iterator[tuple[GreyImage, ClassMask]]:
     rng = np.random.default_rng(0)
-    return [draw_strip(rng)[0] for _ in range(count)]
+    while True:
+        yield draw_strip(rng)
 
 
 def pack(image: GreyImage, codec: Codec) -> bytes:

@@ -35,6 +35,7 @@ _TURN_S: Final = 0.5
 _TURN_NS: Final = int(_TURN_S * 1e9)
 _QUEUED_BOOKINGS: Final = 256
 _GROUP_EVENTS: Final = 1024
+_LINGER_S: Final = 0.05
 _FAREWELL_S: Final = 2.0
 _DRAIN_S: Final = 5.0
 
@@ -270,11 +271,21 @@ class Courier:
         return min(wait_ns for wait_ns in waits_ns if wait_ns is not None)
 
     def _take(self, wait_ns: int) -> None:
-        """Take in what came in; the longer the last commit took, the more goes into the next."""
+        """Take in what came in; the longer the last commit took, the more goes into the next.
+
+        A booking that tells nobody anything may wait for others: a commit for each frame would wear
+        flash out, and a crash only makes a few more rows count as not inspected.
+        """
         try:
-            self._sort(self._inbox.get(timeout=wait_ns / 1e9))
+            event = self._inbox.get(timeout=wait_ns / 1e9)
+            due_s = time.monotonic() + _LINGER_S
             for _ in range(_GROUP_EVENTS):
-                self._sort(self._inbox.get_nowait())
+                self._sort(event)
+                if not (isinstance(event, Booking) and not event.announcements):
+                    due_s = 0.0
+                left_s = due_s - time.monotonic()
+                event = self._inbox.get(left_s > 0.0, max(left_s, 0.0))
+            self._sort(event)
         except Empty:
             return
 
