@@ -18,7 +18,6 @@ from edge_daemon.core.wire import CAMERA_ID_PATTERN
 from edge_daemon.errors import ConfigurationError
 from edge_daemon.ingest.drop_policy import DropPolicy
 from edge_daemon.plans.fingerprint import Precision
-from edge_daemon.plans.resolving import PlanRequest
 
 DEFAULT_PATH = Path("/etc/edge-daemon/config.toml")
 ENVIRONMENT_PREFIX = "EDGE_DAEMON_"
@@ -107,11 +106,6 @@ class BundleSection(Section):
     threads: Annotated[int, Field(ge=0, le=256)] = 0
     batch_wait_ms: Annotated[float, Field(ge=0, le=1000)] = 2.0
     known_answer_every_s: Positive = 60.0
-
-    @property
-    def plan_request(self) -> PlanRequest:
-        """Which plan is run on a GPU."""
-        return PlanRequest(precision=self.precision)
 
 
 class MqttSection(Section):

@@ -23,7 +23,7 @@ from edge_daemon.core.alarm_panel import AlarmPanel
 from edge_daemon.core.messages import HealthReport, StatusReport, iso_utc
 from edge_daemon.delivery.broker import Broker
 from edge_daemon.delivery.courier import Booking, Courier
-from edge_daemon.engine import Engine, load_configured
+from edge_daemon.engine import Engine, load_configured, plan_request
 from edge_daemon.errors import EXIT_FAILED, EdgeDaemonError, StoreError
 from edge_daemon.ingest.backlog import Backlog
 from edge_daemon.ingest.receiver import Receiver
@@ -138,7 +138,7 @@ class Daemon:
         _LOG.info("a plan for the GPU is wanted: %s", engine.backend.missing_plan)
         upgrade = Upgrade(
             engine,
-            self._config.bundle.plan_request,
+            plan_request(self._config.bundle),
             note=lambda text: self._health.note("engine", text),
             switched=self._metrics.set_engine,
         )

@@ -101,5 +101,10 @@ def load_configured(section: BundleSection) -> Engine:
         section.path,
         device=section.device,
         threads=section.threads,
-        request=section.plan_request,
+        request=plan_request(section),
     )
+
+
+def plan_request(section: BundleSection) -> PlanRequest:
+    """Which plan `[bundle]` wants on a GPU."""
+    return PlanRequest(precision=section.precision)
