@@ -119,9 +119,9 @@ class Conveyor:
         self._batch_wait_ns = int(batch_wait_s * 1e9)
         self._known_answer = known_answer
         self._beat = beat
-        self._ahead = segmenter.max_batch + decoders
+        self._decoder_count = decoders
         self._pending: deque[Future[Prepared] | Prepared] = deque()
-        self._out: queue.Queue[Carried] = queue.Queue(2 * self._ahead)
+        self._out: queue.Queue[Carried] = queue.Queue(2 * (segmenter.max_batch + decoders))
         self._decoders = ThreadPoolExecutor(decoders, thread_name_prefix="decoder")
         self._thread = threading.Thread(target=self._run, name="network", daemon=True)
         self._under_way: Counter[str] = Counter()
@@ -193,7 +193,7 @@ class Conveyor:
 
     def _fill(self, *, wait_s: float) -> None:
         """Take what has come, up to as much as may be under way; wait only for the first."""
-        while len(self._pending) < self._ahead:
+        while len(self._pending) < self._segmenter.max_batch + self._decoder_count:
             message = self._source.take(wait_s)
             if message is None:
                 return
