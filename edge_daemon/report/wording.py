@@ -24,6 +24,7 @@ _REASONS = {
     "crc32": "damaged on its way: wrong checksum",
     "payload_size": "the payload has another size than announced",
     "stale": "it waited too long",
+    "dropped": "too many frames waited",
     "engine_fault": "the network failed",
     "rejected": "refused",
     "unknown_camera": "the camera is not in the configuration",

@@ -13,6 +13,6 @@ def test_each_codec_is_replayed_and_set_beside_the_bare_loop(tmp_path: Path) -> 
         "replay, jpeg",
         "replay, png",
     ]
-    assert all(0 < one.ratio < 2 for one in report.comparisons)
+    assert all(one.ratio > 0 for one in report.comparisons)
     for name in ("raw, clean", "raw", "jpeg", "png"):
         assert len((tmp_path / f"{name}.jsonl").read_text().splitlines()) == 3
