@@ -11,23 +11,26 @@ import queue
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Protocol, Self, TypeAlias
 
 from edge_daemon.clock import Clock
-from edge_daemon.errors import EngineError
+from edge_daemon.errors import EngineError, RejectReason
 from edge_daemon.inference.batching import segment_frames
 from edge_daemon.inference.known_answer import KnownAnswerTest
 from edge_daemon.inference.segmenter import Segmenter
+from edge_daemon.ingest.backlog import left_out
 from edge_daemon.outcomes import Message
 from edge_daemon.pipeline import Answer
 from edge_daemon.preparing import Prepared, Preparer, Read, Ready, Stage
 
 _WAIT_S: Final = 0.2
 _PUT_S: Final = 0.2
-_JOIN_S: Final = 15.0
+_DRAIN_S: Final = 8.0
+_JOIN_S: Final = 4.0
 
 
 class Source(Protocol):
@@ -126,7 +129,7 @@ class Conveyor:
         self._thread = threading.Thread(target=self._run, name="network", daemon=True)
         self._under_way: Counter[str] = Counter()
         self._counting = threading.Lock()  # two threads count: the network's and who takes
-        self._abandoned = False
+        self._abandoned = self._hurry = False
         self._asked_ns = 0
 
     def __enter__(self) -> Self:
@@ -140,11 +143,18 @@ class Conveyor:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Wait until all that was under way has been put out, and for the threads."""
+        """Wait until all that was under way has been put out, and for the threads.
+
+        What takes too long is left out, so that its rows are booked before the process is killed.
+        """
         if kind is not None:
             self.abandon()
+        self._thread.join(_DRAIN_S)
+        self._hurry = True
         self._thread.join(_JOIN_S)
         self.abandon()
+        with suppress(queue.Full):  # or whoever takes would wait for a thread that is stuck
+            self._out.put(Ended(), timeout=_PUT_S)
         self._decoders.shutdown(wait=False, cancel_futures=True)
 
     def abandon(self) -> None:
@@ -199,6 +209,8 @@ class Conveyor:
                 return
             wait_s = 0.0
             self._count(message, +1)
+            if self._hurry and message.left_out is None:
+                message = left_out(message, RejectReason.DROPPED, "the daemon was stopping")
             read = self._preparer.read(message)
             if not isinstance(read, Read):
                 self._pending.append(read)
@@ -219,7 +231,7 @@ class Conveyor:
                 self._fill(wait_s=left_s)
                 continue
             head = self._pending[0]
-            prepared = head.result() if isinstance(head, Future) else head
+            prepared = self._await(head) if isinstance(head, Future) else head
             more = len(prepared.strips) if isinstance(prepared, Ready) else 0
             if strips and strips + more > self._segmenter.max_batch:
                 break
@@ -229,6 +241,12 @@ class Conveyor:
             if due_ns is None:
                 due_ns = self._clock.monotonic_ns() + self._batch_wait_ns
         return batch
+
+    def _await(self, unpacking: Future[Prepared]) -> Prepared:
+        """What a decoder makes of a frame; a large PNG takes seconds, and is no stall."""
+        while not wait([unpacking], timeout=_WAIT_S).done:
+            self._beat()
+        return unpacking.result()
 
     def _look(self, frames: Sequence[Ready]) -> Sequence[Answer]:
         if not frames:

@@ -214,8 +214,15 @@ class Inspector:
             )
 
     def _make_room(self, now_ns: int) -> bool:
-        """Forget the stranger that has been silent longest, if it has been so for long."""
-        strangers = [camera for camera in self._lines if camera not in self._scales]
+        """Forget the stranger that has been silent longest, if it has been so for long.
+
+        One with an open defect stays: somebody was told of that, and will be told of its end.
+        """
+        strangers = [
+            camera
+            for camera, line in self._lines.items()
+            if camera not in self._scales and not line.has_open_defects
+        ]
         eldest = min(strangers, key=lambda camera: self._lines[camera].last_ns, default=None)
         if eldest is None or now_ns - self._lines[eldest].last_ns < FORGOTTEN_AFTER_NS:
             return False

@@ -162,7 +162,10 @@ class CoverageBook:
             )
         frames_lost = header.seq - before.next_seq
         rows_missing = max(place.top_line - before.next_line, 0)
-        lines = max(rows_missing, frames_lost * place.height_px)
+        # Frames are missing and the row counter goes on without a jump: it counts rows that were
+        # sent, so only the frames' numbers tell. Where frames overlap, the counter alone does.
+        is_uncounted = place.top_line == before.next_line
+        lines = frames_lost * place.height_px if is_uncounted else rows_missing
         gap = None
         if lines > 0:
             lost = NotInspectedReason.LOST

@@ -102,6 +102,11 @@ class CameraLine:
         """When the last frame was received, ns since 1970 UTC; 0 before the first."""
         return self._last_ns
 
+    @property
+    def has_open_defects(self) -> bool:
+        """Whether a defect may go on in the next frame."""
+        return bool(self._tracker.open_defects)
+
     def take_news(self) -> News:
         """Hand over what happened since the last call."""
         news, self._news = self._news, News()

@@ -64,7 +64,13 @@ def _from_compressed(frame: Frame) -> GreyImage:
             f"the {header.codec} is {width}x{height}, "
             f"its header says {header.width}x{header.height}",
         )
-    return grey_from_file(frame.payload)
+    image = grey_from_file(frame.payload)
+    if image.shape != (height, width):  # a file can say one thing to us and another to its decoder
+        raise FrameError(
+            RejectReason.DECODE,
+            f"the {header.codec} holds {image.shape[1]}x{image.shape[0]}, it says {width}x{height}",
+        )
+    return image
 
 
 def grey_from_file(packed: Part) -> GreyImage:

@@ -12,13 +12,15 @@ from dataclasses import replace
 from typing import Final
 
 from edge_daemon.clock import Clock
-from edge_daemon.core.wire import PARTS, Part
+from edge_daemon.core.wire import MAX_HEADER_BYTES, PARTS, Part
 from edge_daemon.errors import FrameError, RejectReason
 from edge_daemon.ingest.drop_policy import DropPolicy
 from edge_daemon.outcomes import Message
 
 MOST_ENTRIES: Final = 4096
 """Headers of left-out messages take little room, but a camera can send them by the thousand."""
+MAX_ID_BYTES: Final = 65
+"""One more than an id may have."""
 
 
 class Backlog:
@@ -80,7 +82,7 @@ class Backlog:
                 if self._policy is DropPolicy.DROP_OLDEST:
                     self._leave_out_oldest(camera)
                 elif self._policy is DropPolicy.DROP_NEWEST:
-                    message = _left_out(message, RejectReason.DROPPED, "too many frames wait")
+                    message = left_out(message, RejectReason.DROPPED, "too many frames wait")
             if not self._changed.wait_for(lambda: self._has_room(camera, message), timeout_s):
                 return False
             self._entries.append(message)
@@ -109,7 +111,7 @@ class Backlog:
             return message
         if self._clock.monotonic_ns() - arrived_ns <= self._max_age_ns:
             return message
-        return _left_out(message, RejectReason.STALE, "it waited longer than [ingest] max_age_s")
+        return left_out(message, RejectReason.STALE, "it waited longer than [ingest] max_age_s")
 
     def _has_room(self, camera: str, message: Message) -> bool:
         if len(self._entries) >= MOST_ENTRIES:
@@ -124,7 +126,7 @@ class Backlog:
         for place, entry in enumerate(self._entries):
             if entry.left_out is None and entry.sender == camera:
                 self._forget(entry)
-                self._entries[place] = _left_out(
+                self._entries[place] = left_out(
                     entry, RejectReason.DROPPED, "newer frames came while it waited"
                 )
                 return
@@ -141,9 +143,15 @@ def _size(parts: Sequence[Part]) -> int:
     return sum(len(part) for part in parts)
 
 
-def _left_out(message: Message, reason: RejectReason, detail: str) -> Message:
-    """The message without its pixels: what has to be booked stays."""
-    parts: Sequence[Part] = message.parts
-    if len(parts) == PARTS:
-        parts = [bytes(parts[0]), bytes(parts[1]), b""]
+def left_out(message: Message, reason: RejectReason, detail: str) -> Message:
+    """The message without its pixels: what has to be booked stays, bounded whatever was sent.
+
+    Parts that break the contract are cut so that they still break it.
+    """
+    parts: list[Part] = []
+    if len(message.parts) == PARTS:
+        camera, header, _ = message.parts
+        parts = [bytes(camera[:MAX_ID_BYTES]), bytes(header[: MAX_HEADER_BYTES + 1]), b""]
+    elif message.parts:
+        parts = [bytes(message.parts[0][:MAX_ID_BYTES])]
     return replace(message, parts=parts, left_out=FrameError(reason, detail))

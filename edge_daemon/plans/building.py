@@ -15,7 +15,7 @@ from pathlib import Path
 from edge_daemon.inference.bundle import Bundle
 from edge_daemon.plans.cache import PlanCache, PlanRecord, cache_folder
 from edge_daemon.plans.child import Built, Job, Line
-from edge_daemon.plans.faults import PlanFault, PlanRejectedError
+from edge_daemon.plans.faults import NoPlanError, PlanFault, PlanRejectedError
 from edge_daemon.plans.fingerprint import PlanKey
 from edge_daemon.plans.process import start_build
 from edge_daemon.plans.resolving import PlanRequest, resolve
@@ -56,7 +56,10 @@ def find_plan(bundle: Bundle, request: PlanRequest) -> Path:
         PlanRejectedError: there is none that may be run; its `fault` says why.
         NoTensorRtError: nothing here could run it.
     """
-    return plan_cache(request).find(resolve(bundle, request))
+    try:
+        return plan_cache(request).find(resolve(bundle, request))
+    except OSError as error:
+        raise _unusable(error) from error
 
 
 def build_plan(
@@ -69,7 +72,8 @@ def build_plan(
 ) -> Path:
     """Find or build a plan; blocks until it is there. For a thread beside a running inspection.
 
-    A plan that is there but may not be run is removed, with a warning that says why.
+    A plan that is there but may not be run is removed, with a warning that says why; a good one that
+    is to be built anew stays until the new one is there.
 
     Args:
         bundle: the network.
@@ -89,21 +93,44 @@ def build_plan(
     def wait() -> None:
         report(Progress("waiting for another build", 0.0, 0.0, None))
 
-    with cache.building(stop, wait):
-        if not request.force:
-            try:
-                return cache.find(key)
-            except PlanRejectedError as rejected:
-                level = logging.INFO if rejected.fault is PlanFault.MISSING else logging.WARNING
-                _log.log(level, "%s; building it anew", rejected)
-        clock = _Stopwatch(cache.expected_s(key))
-        cache.discard(key)
-        job = Job(bundle=bundle.directory, key=key, out=cache.partial(key))
+    try:
+        with cache.building(stop, wait):
+            return _build(bundle, request, key, report=report, stop=stop, limit_s=limit_s)
+    except OSError as error:
+        raise _unusable(error) from error
+
+
+def _unusable(error: OSError) -> NoPlanError:
+    return NoPlanError(
+        f"{error.filename or 'the folder of plans'}: {error.strerror}; make room, or name a folder "
+        "that this user may write to with --cache or $CACHE_DIRECTORY"
+    )
+
+
+def _build(
+    bundle: Bundle,
+    request: PlanRequest,
+    key: PlanKey,
+    *,
+    report: Callable[[Progress], None],
+    stop: threading.Event,
+    limit_s: float,
+) -> Path:
+    cache = plan_cache(request)
+    if not request.force:
         try:
-            built = _run(job, clock, report=report, stop=stop, limit_s=limit_s)
-            return cache.commit(job.out, _record(key, built, clock.elapsed_s()))
-        finally:
-            job.out.unlink(missing_ok=True)
+            return cache.find(key)
+        except PlanRejectedError as rejected:
+            level = logging.INFO if rejected.fault is PlanFault.MISSING else logging.WARNING
+            _log.log(level, "%s; building it anew", rejected)
+            cache.discard(key)
+    clock = _Stopwatch(cache.expected_s(key))
+    job = Job(bundle=bundle.directory, key=key, out=cache.partial(key))
+    try:
+        built = _run(job, clock, report=report, stop=stop, limit_s=limit_s)
+        return cache.commit(job.out, _record(key, built, clock.elapsed_s()))
+    finally:
+        job.out.unlink(missing_ok=True)
 
 
 def _run(

@@ -226,3 +226,23 @@ def test_an_exception_outside_ends_its_threads_though_nobody_takes() -> None:
         raise KeyError
     names = {thread.name for thread in threading.enumerate()}
     assert "network" not in names
+
+
+class Slow(MarkFinder):
+    """A network that waits to be let on."""
+
+    def __init__(self) -> None:
+        super().__init__(max_batch=1)
+        self.go = threading.Event()
+
+    def segment(self, strips: Sequence[GreyImage]) -> Answers:
+        self.go.wait(PATIENCE_S)
+        return super().segment(strips)
+
+
+def test_whoever_takes_hears_of_the_end_though_the_network_is_stuck() -> None:
+    network = Slow()
+    threading.Timer(0.5, network.go.set).start()
+    with pytest.raises(KeyError), carrying(Line(message(steel())), network) as conveyor:
+        raise KeyError
+    assert isinstance(take_all(conveyor)[-1], Ended)

@@ -229,7 +229,7 @@ class Oracle:
         rows = self.rows.setdefault(stream, [])
         missing = max(header.top_line - len(rows), 0)
         skipped = 0 if is_new or last is None else header.seq - last.seq - 1
-        uncounted = max(skipped * header.height - missing, 0)
+        uncounted = skipped * header.height if header.top_line == len(rows) else 0
         same_coil = last is not None and last.coil == header.coil
         torn = is_new or (missing + uncounted > 0 and not same_coil)
         if torn and last is not None:

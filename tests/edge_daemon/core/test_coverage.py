@@ -116,10 +116,10 @@ def test_rows_before_the_first_frame_are_a_gap() -> None:
         (header(3), 300, 200, 2),
         (header(1, first_line=130), 130, 30, 0),
         (header(4, first_line=100), 100, 300, 3),
-        (header(2, first_line=150), 150, 100, 1),
+        (header(2, first_line=150), 150, 50, 1),
         (header(2, first_line=900), 900, 800, 1),
     ],
-    ids=["both", "rows", "numbers", "more numbers", "more rows"],
+    ids=["both", "rows", "numbers", "both, frames overlap", "more rows"],
 )
 def test_a_jump_of_rows_or_of_numbers_is_a_gap_of_as_many(
     frame: FrameHeader, to_line: int, lines: int, frames_lost: int

@@ -323,3 +323,28 @@ def test_what_is_no_image_file_is_refused(packed: bytes) -> None:
     with pytest.raises(FrameError) as caught:
         grey_from_file(packed)
     assert caught.value.reason is RejectReason.DECODE
+
+
+def test_a_file_that_holds_another_size_than_it_says_is_refused() -> None:
+    segments = cv2.imencode(".jpg", np.full((16, 16), 120, np.uint8))[1].tobytes()[2:]
+    scan = segments.index(b"\xff\xda")
+    claim = b"\xff\xc0\0\x0b\x08" + struct.pack(">HH", 256, 1600) + b"\x01\x01\x11\0"
+    hidden = segments[:scan] + b"\xff\xe5" + struct.pack(">H", 2 + len(claim) + 2)
+    lying = b"\xff\xd8\xff\0" + struct.pack(">H", 2 + len(hidden)) + hidden + claim + b"\0\0"
+    lying += segments[scan:]
+    assert compressed_size(lying, Codec.JPEG) == (1600, 256)  # control: it deceives the walker
+    assert grey_from_file(lying).shape == (16, 16)
+    header = FrameHeader(
+        v=1,
+        stream="s",
+        seq=0,
+        t_ns=0,
+        width=1600,
+        height=256,
+        format=PixelFormat.MONO8,
+        codec=Codec.JPEG,
+    )
+    frame = Frame("top", header, memoryview(lying))
+    with pytest.raises(FrameError) as caught:
+        decode(frame)
+    assert caught.value.reason is RejectReason.DECODE

@@ -9,7 +9,8 @@ from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from edge_daemon.clock import ManualClock
-from edge_daemon.errors import RejectReason
+from edge_daemon.core.wire import parse
+from edge_daemon.errors import FrameError, RejectReason
 from edge_daemon.ingest.backlog import MOST_ENTRIES, Backlog
 from edge_daemon.ingest.drop_policy import DropPolicy
 from edge_daemon.outcomes import Message
@@ -138,6 +139,24 @@ def test_a_message_without_parts_waits_like_any_other() -> None:
     while (one := waiting.take(0)) is not None:
         lengths.append((len(one.parts), one.left_out is None))
     assert lengths == [(0, False), (5, True), (0, True), (1, True)]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [[b"evil", bytes(10**6)], [b"evil"] * 5 + [bytes(10**6)], [b"evil", bytes(10**6), b""]],
+    ids=["two parts", "many parts", "a header"],
+)
+def test_what_is_left_out_keeps_little_whatever_was_sent(parts: list[bytes]) -> None:
+    waiting = backlog(DropPolicy.DROP_NEWEST, frames=1)
+    for _ in range(2):
+        waiting.offer(Message(parts, 0))
+    waiting.take(0)
+    kept = waiting.take(0)
+    assert kept is not None
+    assert kept.left_out is not None
+    assert sum(map(len, kept.parts)) < 5000
+    with pytest.raises(FrameError):
+        parse(kept.parts)
 
 
 @settings(max_examples=50, stateful_step_count=40)

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,24 @@ def test_a_plan_that_is_there_is_not_built_again(tiny: Bundle, tmp_path: Path) -
     assert path.stat().st_mtime_ns == before.st_mtime_ns
     assert find_plan(tiny, request_in(tmp_path)) == path
     assert build(tiny, tmp_path, force=True).stat().st_mtime_ns != before.st_mtime_ns
+
+
+def test_a_folder_that_can_not_be_used_is_an_error_with_the_remedy(
+    tiny: Bundle, tmp_path: Path
+) -> None:
+    (tmp_path / "builds.lock").mkdir()
+    with pytest.raises(NoPlanError, match=r"builds\.lock: Is a directory; .*--cache"):
+        build(tiny, tmp_path)
+
+
+def test_a_good_plan_stays_when_building_it_anew_fails(tiny: Bundle, tmp_path: Path) -> None:
+    path = build(tiny, tmp_path)
+    stop = threading.Event()
+    stop.set()
+    request = replace(request_in(tmp_path), force=True)
+    with pytest.raises(BuildStoppedError):
+        build_plan(tiny, request, stop=stop)
+    assert find_plan(tiny, request_in(tmp_path)) == path
 
 
 def test_a_truncated_plan_is_replaced(tiny: Bundle, tmp_path: Path) -> None:
