@@ -72,8 +72,8 @@ def build_plan(
 ) -> Path:
     """Find or build a plan; blocks until it is there. For a thread beside a running inspection.
 
-    A plan that is there but may not be run is removed, with a warning that says why; a good one that
-    is to be built anew stays until the new one is there.
+    A plan that is there but may not be run is removed, with a warning that says why; a good one
+    that is to be built anew stays until the new one is there.
 
     Args:
         bundle: the network.
