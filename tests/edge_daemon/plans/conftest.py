@@ -3,9 +3,12 @@
 import hashlib
 import importlib.util
 import json
+import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import onnx
@@ -28,6 +31,9 @@ needs_rtx = pytest.mark.skipif(
     importlib.util.find_spec("tensorrt_rtx") is None,
     reason="tensorrt-rtx is not installed: nothing here can build plans",
 )
+
+Children: TypeAlias = Callable[[], list[int]]
+"""Tells the processes that a test has started."""
 
 
 def write_bundle(folder: Path, model: onnx.ModelProto) -> Bundle:
@@ -97,6 +103,13 @@ def key() -> PlanKey:
         compute_capability="8.9",
         driver="580.65.06 (CUDA 13.0)",
     )
+
+
+@pytest.fixture
+def our_children() -> Children:
+    """Processes that this test has started and that still run; other tests may keep theirs."""
+    before = set(children_of(os.getpid()))
+    return lambda: [child for child in children_of(os.getpid()) if child not in before]
 
 
 def children_of(parent: int) -> list[int]:

@@ -24,6 +24,7 @@ from edge_daemon.plans.resolving import PlanRequest
 from tests.conftest import PATIENCE_S, wait_until
 from tests.edge_daemon.plans.conftest import (
     ZOO,
+    Children,
     children_of,
     compile_command,
     needs_rtx,
@@ -48,7 +49,7 @@ def left_in(cache: Path) -> set[str]:
 
 @pytest.mark.parametrize(("name", "convolutions"), [("steel-nano", 54), ("steel-small", 52)])
 def test_shipped_bundles_become_plans_with_float16_convolutions(
-    name: str, convolutions: int, tmp_path: Path
+    name: str, convolutions: int, tmp_path: Path, our_children: Children
 ) -> None:
     bundle = load_bundle(ZOO / name)
     told: list[Progress] = []
@@ -64,7 +65,7 @@ def test_shipped_bundles_become_plans_with_float16_convolutions(
     }
     assert [(one.least, one.best, one.most) for one in record.key.batches] == [(1, 1, 1), (1, 8, 8)]
     assert "building" in {one.stage for one in told}
-    assert children_of(os.getpid()) == []
+    assert our_children() == []
 
 
 def test_a_plan_that_is_there_is_not_built_again(tiny: Bundle, tmp_path: Path) -> None:
@@ -133,11 +134,11 @@ def test_two_processes_that_want_the_same_plan_build_it_once(tiny: Bundle, tmp_p
 
 
 def test_a_build_that_is_killed_leaves_nothing_and_can_be_begun_again(
-    tiny: Bundle, tmp_path: Path
+    tiny: Bundle, tmp_path: Path, our_children: Children
 ) -> None:
     def kill(progress: Progress) -> None:
         if progress.stage == "loading":
-            for child in children_of(os.getpid()):
+            for child in our_children():
                 os.kill(child, signal.SIGKILL)
 
     with pytest.raises(NoPlanError, match="killed, perhaps for want of memory"):
@@ -146,12 +147,14 @@ def test_a_build_that_is_killed_leaves_nothing_and_can_be_begun_again(
     assert build(tiny, tmp_path).is_file()
 
 
-def test_told_to_stop_in_mid_build_it_leaves_nothing(tiny: Bundle, tmp_path: Path) -> None:
+def test_told_to_stop_in_mid_build_it_leaves_nothing(
+    tiny: Bundle, tmp_path: Path, our_children: Children
+) -> None:
     stop = threading.Event()
     with pytest.raises(BuildStoppedError):
         build_plan(tiny, request_in(tmp_path), report=lambda _: stop.set(), stop=stop)
     assert left_in(tmp_path) == set()
-    assert children_of(os.getpid()) == []
+    assert our_children() == []
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])

@@ -1,6 +1,5 @@
 """A build's process that dies, hangs or talks nonsense is an error with its last words."""
 
-import os
 import sys
 import threading
 import time
@@ -14,7 +13,7 @@ from edge_daemon.plans.fingerprint import PlanKey
 from edge_daemon.plans.layers import PlanContents
 from edge_daemon.plans.process import start_build
 from tests.conftest import PATIENCE_S
-from tests.edge_daemon.plans.conftest import children_of
+from tests.edge_daemon.plans.conftest import Children
 
 
 @pytest.fixture
@@ -75,16 +74,16 @@ def test_nonsense_on_standard_output_is_an_error(job: Job) -> None:
         result_of(job, "print('hello')")
 
 
-def test_a_build_that_hangs_is_ended_with_its_last_words(job: Job) -> None:
+def test_a_build_that_hangs_is_ended_with_its_last_words(job: Job, our_children: Children) -> None:
     script = (
         "import sys, time; print('timing tactics', file=sys.stderr, flush=True); time.sleep(99)"
     )
     with pytest.raises(NoPlanError, match=r"took too long(.|\n)*timing tactics"):
         result_of(job, script, limit_s=1.5)
-    assert children_of_us() == []
+    assert our_children() == []
 
 
-def test_a_build_that_ignores_sigterm_is_killed(job: Job) -> None:
+def test_a_build_that_ignores_sigterm_is_killed(job: Job, our_children: Children) -> None:
     deaf = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
         "print('{}', flush=True); time.sleep(99)"
@@ -92,17 +91,12 @@ def test_a_build_that_ignores_sigterm_is_killed(job: Job) -> None:
     with start_build(job, (sys.executable, "-c", deaf), grace_s=0.5) as process:
         while process.listen(threading.Event(), left_s=PATIENCE_S) is None:
             pass
-    assert children_of_us() == []
+    assert our_children() == []
 
 
-def test_told_to_stop_it_ends_its_process(job: Job) -> None:
+def test_told_to_stop_it_ends_its_process(job: Job, our_children: Children) -> None:
     stop = threading.Event()
     stop.set()
     with pytest.raises(BuildStoppedError):
         result_of(job, "import time; time.sleep(99)", stop=stop)
-    assert children_of_us() == []
-
-
-def children_of_us() -> list[int]:
-
-    return children_of(os.getpid())
+    assert our_children() == []
