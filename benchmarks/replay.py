@@ -10,13 +10,13 @@ from benchmarks.machine import describe_machine
 from benchmarks.pairs import Comparison, Turn, in_pairs
 from benchmarks.report import Report
 from edge_daemon.bench.frames import draw_clean_strips, draw_strips, messages
-from edge_daemon.config import Config
 from edge_daemon.core.pixels import GreyImage
 from edge_daemon.core.wire import Codec
 from edge_daemon.engine import load_engine
 from edge_daemon.inference.segmenter import Segmenter
 from edge_daemon.recordings.writing import RecordingWriter
 from edge_daemon.replay.session import ReplayRequest, run_replay
+from edge_daemon.settings import Config
 
 PACKAGES: Final = ("onnxruntime", "numpy", "opencv-python-headless")
 DIFFERENT_STRIPS: Final = 20

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_daemon.config import Config, load_config, state_directory
+from edge_daemon.config import load_config, state_directory
 from edge_daemon.delivery.broker import Broker
 from edge_daemon.delivery.subscriber import LinkChanged, Subscriber
 from edge_daemon.engine import load_configured
 from edge_daemon.errors import ConfigurationError, EdgeDaemonError
 from edge_daemon.ingest.endpoint import bind_pull
+from edge_daemon.settings import Config
 
 _BROKER_PATIENCE_S = 5.0
 

@@ -17,7 +17,7 @@ from importlib.metadata import version
 import cv2
 
 from edge_daemon.clock import Clock
-from edge_daemon.config import BundleSection, Config, state_directory
+from edge_daemon.config import state_directory
 from edge_daemon.conveyor import Conveyor, KnownAnswerSchedule
 from edge_daemon.core.alarm_panel import AlarmPanel
 from edge_daemon.core.messages import HealthReport, StatusReport, iso_utc
@@ -31,6 +31,7 @@ from edge_daemon.inspection import InspectionWorker, Totals
 from edge_daemon.outcomes import Facts
 from edge_daemon.pipeline import Inspector
 from edge_daemon.preparing import Preparer
+from edge_daemon.settings import BundleSection, Config
 from edge_daemon.signals import stop_on_signals
 from edge_daemon.telemetry.board import BoardCollector
 from edge_daemon.telemetry.delivery import DeliveryMetrics

@@ -7,12 +7,12 @@ from types import TracebackType
 from typing import Self
 
 from edge_daemon.backends import Backend, choose_backend
-from edge_daemon.config import BundleSection
 from edge_daemon.errors import BundleError
 from edge_daemon.inference.bundle import Bundle, load_bundle
 from edge_daemon.inference.known_answer import KnownAnswerTest
 from edge_daemon.inference.segmenter import Segmenter
 from edge_daemon.plans.resolving import PlanRequest
+from edge_daemon.settings import BundleSection
 
 DEFAULT_BUNDLE = "steel-nano"
 NO_WISHES = PlanRequest()

@@ -10,12 +10,12 @@ from functools import partial
 from benchmarks.transport.frames import Dispatch, Meter
 from benchmarks.transport.way import PATIENCE_S, Held, Opened, Way
 from edge_daemon.clock import SystemClock
-from edge_daemon.config import Config
 from edge_daemon.core.pixels import GreyImage, decode
 from edge_daemon.core.wire import Codec, FrameHeader, PixelFormat, encode, parse
 from edge_daemon.ingest.backlog import Backlog
 from edge_daemon.ingest.endpoint import connect_push
 from edge_daemon.ingest.receiver import Receiver
+from edge_daemon.settings import Config
 
 CAMERA = "camera-1"
 LINGER_MS = 2000

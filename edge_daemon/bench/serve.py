@@ -7,9 +7,10 @@ from pathlib import Path
 from edge_daemon.bench.null_network import without_network
 from edge_daemon.cli.app import log_to_stderr
 from edge_daemon.clock import SystemClock
-from edge_daemon.config import BundleSection, load_config
+from edge_daemon.config import load_config
 from edge_daemon.daemon import Daemon
 from edge_daemon.engine import Engine, load_configured
+from edge_daemon.settings import BundleSection
 
 
 def _load_without_network(section: BundleSection) -> Engine:

@@ -16,8 +16,8 @@ from rich.progress import (
 )
 
 from edge_daemon.cli.tables import print_table, replay_table
-from edge_daemon.config import Config
 from edge_daemon.replay.session import ReplayRequest, run_replay
+from edge_daemon.settings import Config
 
 
 def parse_speed(text: str) -> float | None:

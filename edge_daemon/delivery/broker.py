@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
-from edge_daemon.config import MqttSection
 from edge_daemon.errors import ConfigurationError
+from edge_daemon.settings import MqttSection
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 _ROOT = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*")

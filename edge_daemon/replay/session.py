@@ -9,7 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 from edge_daemon.clock import SystemClock
-from edge_daemon.config import Config
 from edge_daemon.conveyor import Conveyor
 from edge_daemon.core.messages import HealthReport, StatusReport, iso_utc
 from edge_daemon.delivery.broker import Broker
@@ -23,6 +22,7 @@ from edge_daemon.replay.outputs import Delivery, JsonLines, Output, Report, Subm
 from edge_daemon.replay.player import Pace, Reader, play_through
 from edge_daemon.replay.summary import ReplaySummary, StageTimes
 from edge_daemon.report.writer import ReportWriter
+from edge_daemon.settings import Config
 from edge_daemon.telemetry.delivery import DeliveryMetrics
 from edge_daemon.telemetry.metrics import Metrics
 

@@ -4,14 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_daemon.config import (
-    DEFAULT_PATH,
-    Config,
-    load_config,
-    state_directory,
-)
+from edge_daemon.config import DEFAULT_PATH, load_config, state_directory
 from edge_daemon.core.placement import Scale
 from edge_daemon.errors import ConfigurationError
+from edge_daemon.settings import Config
 
 EXAMPLE = Path(__file__).parents[2] / "systemd" / "config.toml"
 CONTRACT = """\
@@ -265,3 +261,52 @@ def test_a_file_that_may_not_be_read_is_not_taken_for_a_missing_one(tmp_path: Pa
     path.chmod(stat.S_IWUSR)
     with pytest.raises(ConfigurationError, match="Permission denied"):
         load_config(path, {})
+
+
+KEY = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
+CAMERA = '[[camera]]\nid = "{id}"\nmm_per_px_along = 1.0\nmm_per_px_across = 1.0\n'
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "*", "[::]", "192.168.1.4", "example.org"])  # noqa: S104 - refused
+def test_an_open_door_is_refused_with_both_remedies(tmp_path: Path, host: str) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(f'[ingest]\nbind = "tcp://{host}:5555"\n')
+    with pytest.raises(ConfigurationError, match=r"line 2: .*keys.*anyone-may-connect"):
+        load_config(file, {})
+
+
+@pytest.mark.parametrize(
+    "bind", ["tcp://127.0.0.1:1", "tcp://[::1]:1", "tcp://localhost:1", "ipc:///x"]
+)
+def test_a_door_of_this_computer_is_not_an_open_one(tmp_path: Path, bind: str) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(f'[ingest]\nbind = "{bind}"\n')
+    assert load_config(file, {}).open_doors == ()
+
+
+def test_a_door_is_open_only_in_words(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('[ingest]\nbind = "tcp://*:5555"\nplain_tcp = "anyone-may-connect"\n')
+    assert load_config(file, {}).open_doors == ("tcp://*:5555",)
+
+
+def test_a_daemon_with_a_key_needs_a_camera_with_one(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('[ingest]\nbind = "tcp://*:5555"\nsecret_key_file = "/nowhere"\n')
+    with pytest.raises(ConfigurationError, match="line 3: .*public_key"):
+        load_config(file, {})
+
+
+def test_two_cameras_with_one_key_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    blocks = "".join(CAMERA.format(id=one) + f"public_key = '{KEY}'\n" for one in "ab")
+    file.write_text(blocks)
+    with pytest.raises(ConfigurationError, match="same public_key"):
+        load_config(file, {})
+
+
+def test_a_key_that_is_none_is_refused_with_what_it_should_be(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(CAMERA.format(id="a") + 'public_key = "short"\n')
+    with pytest.raises(ConfigurationError, match="40 characters"):
+        load_config(file, {})

@@ -19,13 +19,13 @@ import pytest
 from jsonschema import Draft7Validator
 
 from edge_daemon.clock import SystemClock
-from edge_daemon.config import Config, HttpSection, IngestSection, MqttSection, StateSection
 from edge_daemon.core.wire import Codec, FrameHeader, PixelFormat, encode
 from edge_daemon.daemon import Daemon
 from edge_daemon.delivery.broker import Broker
 from edge_daemon.engine import shipped_bundle
 from edge_daemon.errors import ConfigurationError, StoreError
 from edge_daemon.schemas import load
+from edge_daemon.settings import Config, HttpSection, IngestSection, MqttSection, StateSection
 from tests.conftest import free_port, wait_until
 from tests.edge_daemon.conftest import DaemonProcess, edge_daemon
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from edge_daemon.config import CameraSection, Config, load_config
+from edge_daemon.config import load_config
 from edge_daemon.errors import ConfigurationError
+from edge_daemon.settings import CameraSection, Config
 
 EXAMPLE = Path(__file__).parents[2] / "systemd" / "config.toml"
 SECTIONS = {name: field.annotation for name, field in Config.model_fields.items()}

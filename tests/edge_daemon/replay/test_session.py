@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_daemon.config import CameraSection, Config
 from edge_daemon.errors import BundleError, EdgeDaemonError, SourceError
 from edge_daemon.recordings.recording import read_recording
 from edge_daemon.recordings.writing import RecordingWriter
 from edge_daemon.replay.session import ReplayRequest, run_replay
 from edge_daemon.replay.summary import ReplaySummary
+from edge_daemon.settings import CameraSection, Config
 from edge_daemon.simulation.strips import draw_strip
 from tests.conftest import free_port
 from tests.edge_daemon.conftest import read_json_lines
