@@ -44,7 +44,7 @@ def load_config(path: Path | None, environ: Mapping[str, str] | None = None) -> 
         ) from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{chosen}: has to be UTF-8 text") from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # beside TOML's own: huge numbers, deep nesting
         raise ConfigurationError(f"{chosen}: is no valid TOML: {error}") from error
     return _validate(content, text, str(chosen), environ)
 

@@ -10,7 +10,7 @@ them from the other end. All that is under way is bounded, and what goes in firs
 import queue
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,18 +19,17 @@ from typing import Final, Protocol, Self, TypeAlias
 
 from edge_daemon.clock import Clock
 from edge_daemon.errors import EngineError, RejectReason
-from edge_daemon.inference.batching import segment_frames
-from edge_daemon.inference.known_answer import KnownAnswerTest
 from edge_daemon.inference.segmenter import Segmenter
 from edge_daemon.ingest.backlog import left_out
+from edge_daemon.network import KnownAnswerSchedule, Network
 from edge_daemon.outcomes import Message
 from edge_daemon.pipeline import Answer
 from edge_daemon.preparing import Prepared, Preparer, Read, Ready, Stage
 
 _WAIT_S: Final = 0.2
 _PUT_S: Final = 0.2
-_DRAIN_S: Final = 8.0
-_JOIN_S: Final = 4.0
+_DRAIN_S: Final = 5.0
+_JOIN_S: Final = 1.5
 
 
 class Source(Protocol):
@@ -75,14 +74,6 @@ class Ended:
 Carried: TypeAlias = Seen | Asked | Ended
 
 
-@dataclass(frozen=True, slots=True)
-class KnownAnswerSchedule:
-    """The known answer and how often it is asked for."""
-
-    test: KnownAnswerTest
-    every_ns: int
-
-
 class Conveyor:
     """Owns the network's thread and the decoders.
 
@@ -116,11 +107,11 @@ class Conveyor:
     ) -> None:
         self._source = source
         self._preparer = preparer
-        self._segmenter = segmenter
-        self._stage = stage
+        self._network = Network(
+            segmenter, stage=stage, clock=clock, known_answer=known_answer, beat=beat
+        )
         self._clock = clock
         self._batch_wait_ns = int(batch_wait_s * 1e9)
-        self._known_answer = known_answer
         self._beat = beat
         self._decoder_count = decoders
         self._pending: deque[Future[Prepared] | Prepared] = deque()
@@ -130,7 +121,7 @@ class Conveyor:
         self._under_way: Counter[str] = Counter()
         self._counting = threading.Lock()  # two threads count: the network's and who takes
         self._abandoned = self._hurry = False
-        self._asked_ns = 0
+        self.is_stuck = False
 
     def __enter__(self) -> Self:
         """Start carrying."""
@@ -149,9 +140,11 @@ class Conveyor:
         """
         if kind is not None:
             self.abandon()
-        self._thread.join(_DRAIN_S)
+        if not self._abandoned:
+            self._thread.join(_DRAIN_S)
         self._hurry = True
         self._thread.join(_JOIN_S)
+        self.is_stuck |= self._thread.is_alive()
         self.abandon()
         with suppress(queue.Full):  # or whoever takes would wait for a thread that is stuck
             self._out.put(Ended(), timeout=_PUT_S)
@@ -160,6 +153,19 @@ class Conveyor:
     def abandon(self) -> None:
         """Carry no more: nobody will take what comes out."""
         self._abandoned = True
+
+    @property
+    def called_for_s(self) -> float:
+        """How long the network has been at work on the present batch, s; 0 while it is not."""
+        return self._network.called_for_s
+
+    def give_up(self, fault: EngineError) -> None:
+        """Wait no longer for a network that hangs: nothing it said since it was asked counts."""
+        self.is_stuck = True
+        self.abandon()
+        for last in (Asked(fault), Ended(fault)):
+            with suppress(queue.Full):
+                self._out.put(last, timeout=_PUT_S)
 
     @property
     def cameras(self) -> frozenset[str]:
@@ -179,11 +185,13 @@ class Conveyor:
 
     def _run(self) -> None:
         try:
-            self._asked_ns = self._clock.monotonic_ns()
             while not self._abandoned and (self._pending or not self._source.ended):
                 self._beat()
-                if self._turn() or self._ask():
+                if self._turn() or (self._network.is_to_be_asked and self._ask()):
                     break
+            else:
+                if self._network.is_in_doubt and not self._abandoned:
+                    self._ask()
             self._put(Ended())
         except Exception as failure:  # noqa: BLE001 - a thread's outermost frame: the taker reports it
             self._put(Ended(failure))
@@ -192,7 +200,9 @@ class Conveyor:
         """One batch, or a short wait for the first frame of one; True when the network failed."""
         self._fill(wait_s=0.0 if self._pending else _WAIT_S)
         batch = self._gather()
-        answers = iter(self._look([each for each in batch if isinstance(each, Ready)]))
+        answers = iter(
+            self._network.look([each.strips for each in batch if isinstance(each, Ready)])
+        )
         self._fill(wait_s=0.0)  # now: to hand on may take its time, and decoders would stand still
         failed = False
         for prepared in batch:
@@ -203,7 +213,7 @@ class Conveyor:
 
     def _fill(self, *, wait_s: float) -> None:
         """Take what has come, up to as much as may be under way; wait only for the first."""
-        while len(self._pending) < self._segmenter.max_batch + self._decoder_count:
+        while len(self._pending) < self._network.max_batch + self._decoder_count:
             message = self._source.take(wait_s)
             if message is None:
                 return
@@ -223,7 +233,7 @@ class Conveyor:
         """The next frames, of several cameras perhaps, as many as fit into a batch."""
         batch: list[Prepared] = []
         strips, due_ns = 0, None
-        while strips < self._segmenter.max_batch:
+        while strips < self._network.max_batch:
             if not self._pending:
                 left_s = 0.0 if due_ns is None else (due_ns - self._clock.monotonic_ns()) / 1e9
                 if left_s <= 0.0 or self._source.ended:
@@ -233,7 +243,7 @@ class Conveyor:
             head = self._pending[0]
             prepared = self._await(head) if isinstance(head, Future) else head
             more = len(prepared.strips) if isinstance(prepared, Ready) else 0
-            if strips and strips + more > self._segmenter.max_batch:
+            if strips and strips + more > self._network.max_batch:
                 break
             self._pending.popleft()
             batch.append(prepared)
@@ -248,28 +258,9 @@ class Conveyor:
             self._beat()
         return unpacking.result()
 
-    def _look(self, frames: Sequence[Ready]) -> Sequence[Answer]:
-        if not frames:
-            return []
-        try:
-            with self._stage("segment"):
-                return segment_frames(
-                    self._segmenter, [frame.strips for frame in frames], beat=self._beat
-                )
-        except EngineError as error:
-            return [error] * len(frames)
-
     def _ask(self) -> bool:
-        """Ask the live network what it must know, when it is time; True when it doesn't."""
-        schedule, now_ns = self._known_answer, self._clock.monotonic_ns()
-        if schedule is None or now_ns - self._asked_ns < schedule.every_ns:
-            return False
-        self._asked_ns = now_ns
-        fault = None
-        try:
-            schedule.test.run(self._segmenter)
-        except EngineError as error:
-            fault = error
+        """Ask the live network what it must know; True when it doesn't."""
+        fault = self._network.ask()
         self._put(Asked(fault))
         return fault is not None
 

@@ -62,6 +62,8 @@ def _match(pattern: re.Pattern[str], text: str, expected: str) -> str:
 
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(gt=0, le=31_536_000, allow_inf_nan=False)]
+"""More than none, a year at most."""
 
 
 class Section(BaseModel):
@@ -77,7 +79,7 @@ class IngestSection(Section):
     drop_policy: DropPolicy = DropPolicy.DEADLINE
     queue_frames: Annotated[int, Field(ge=1, le=1000)] = 4
     queue_mib: Annotated[int, Field(ge=1, le=65536)] = 512
-    max_age_s: Positive = 5.0
+    max_age_s: Seconds = 5.0
     max_payload_mib: Annotated[int, Field(ge=1, le=1024)] = 256
     max_frames_per_s: Positive = 1000.0
     max_cameras: Annotated[int, Field(ge=1, le=1024)] = 64
@@ -109,8 +111,8 @@ class BundleSection(Section):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Precision = Precision.FP16
     threads: Annotated[int, Field(ge=0, le=256)] = 0
-    batch_wait_ms: Annotated[float, Field(ge=0, le=1000)] = 2.0
-    known_answer_every_s: Positive = 60.0
+    batch_wait_ms: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] = 2.0
+    known_answer_every_s: Seconds = 60.0
 
 
 class MqttSection(Section):
@@ -136,7 +138,7 @@ class HttpSection(Section):
 class AlarmsSection(Section):
     """`[alarms]`: what rings in the control room."""
 
-    camera_silent_s: Positive = 30.0
+    camera_silent_s: Seconds = 30.0
 
 
 class EvidenceSection(Section):
@@ -145,8 +147,8 @@ class EvidenceSection(Section):
     directory: Path | None = None
     max_mib: Annotated[int, Field(ge=16, le=16_777_216)] = 4096
     memory_mib: Annotated[int, Field(ge=1, le=65536)] = 64
-    before_s: Annotated[float, Field(ge=0, le=600)] = 2.0
-    after_s: Annotated[float, Field(ge=0, le=600)] = 2.0
+    before_s: Annotated[float, Field(ge=0, le=600, allow_inf_nan=False)] = 2.0
+    after_s: Annotated[float, Field(ge=0, le=600, allow_inf_nan=False)] = 2.0
 
 
 class StateSection(Section):

@@ -7,9 +7,8 @@ from pathlib import Path
 from edge_daemon.bench.null_network import without_network
 from edge_daemon.cli.app import log_to_stderr
 from edge_daemon.clock import SystemClock
-from edge_daemon.config import load_config
-from edge_daemon.daemon import Daemon
 from edge_daemon.engine import Engine, load_configured
+from edge_daemon.serving import serve
 from edge_daemon.settings import BundleSection
 
 
@@ -21,8 +20,7 @@ def main(config: str, *options: str) -> int:
     """Serve until a signal comes; returns the exit code."""
     log_to_stderr()
     chosen = _load_without_network if "--null" in options else load_configured
-    settings = load_config(Path(config))
-    return Daemon(settings, SystemClock(), environ=os.environ, load_engine=chosen).run()
+    return serve(Path(config), SystemClock(), environ=os.environ, load_engine=chosen)
 
 
 if __name__ == "__main__":

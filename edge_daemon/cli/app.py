@@ -33,13 +33,12 @@ def edge_daemon() -> None:
 
 @app.command()
 def run(config: ConfigOption = None) -> None:
-    """Run the daemon."""
+    """Run the daemon; SIGHUP makes it read its configuration anew."""
     from edge_daemon.clock import SystemClock
-    from edge_daemon.config import load_config
-    from edge_daemon.daemon import Daemon
+    from edge_daemon.serving import serve
 
     log_to_stderr()
-    raise typer.Exit(Daemon(load_config(config), SystemClock(), environ=os.environ).run())
+    raise typer.Exit(serve(config, SystemClock(), environ=os.environ))
 
 
 @app.command()

@@ -7,6 +7,7 @@ that variable (a terminal, a container, a test) nothing is sent and nothing fail
 import logging
 import os
 import socket
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -39,6 +40,10 @@ class Notifier:
     def status(self, text: str) -> None:
         """Set the line that `systemctl status` shows."""
         self._send("STATUS=" + " ".join(text.split()))  # a line break would start a new key
+
+    def reloading(self) -> None:
+        """Say that a new configuration is being looked at; `ready` ends that either way."""
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
         """Say that the daemon is on its way out."""

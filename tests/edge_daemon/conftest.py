@@ -46,6 +46,7 @@ class DaemonProcess:
         self.out = folder / "out"
         self.environ: dict[str, str] = {}
         self.stdout: int | None = None
+        self.command = [sys.executable, "-m", "edge_daemon", "run", "--config", str(self.config)]
         mqtt = ["[mqtt]", 'root = "edge/test"']
         mqtt += [f'url = "{mqtt_url}"'] if mqtt_url else []
         # A busy computer may be slow; what a frame's age does is tested elsewhere.
@@ -59,7 +60,7 @@ class DaemonProcess:
         with ExitStack() as stack:
             stack.push(self.__exit__)
             self.start()
-            wait_until(lambda: self.get("/readyz")[0] == http.HTTPStatus.OK, within_s=START_S)
+            self.await_ready()
             stack.pop_all()
         return self
 
@@ -71,11 +72,32 @@ class DaemonProcess:
     def start(self) -> None:
         with self.log.open("ab") as log, self.out.open("ab") as out:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "edge_daemon", "run", "--config", str(self.config)],
+                self.command,
                 stdout=out if self.stdout is None else self.stdout,
                 stderr=log,
                 env=os.environ | self.environ,
             )
+
+    def await_ready(self) -> None:
+        """Return when it says that it inspects."""
+        wait_until(lambda: self.get("/readyz")[0] == http.HTTPStatus.OK, within_s=START_S)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def hang_up(self) -> None:
+        """Have it read its configuration anew."""
+        os.kill(self.pid, signal.SIGHUP)
+
+    @staticmethod
+    @contextmanager
+    def holding(address: str) -> Iterator[None]:
+        """Somebody else is bound to an address that it shall want."""
+        with zmq.Context() as context, context.socket(zmq.PULL) as socket:
+            socket.bind(address)
+            yield
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal and return the exit code."""

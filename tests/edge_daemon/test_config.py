@@ -293,7 +293,7 @@ def test_a_door_is_open_only_in_words(tmp_path: Path) -> None:
 def test_a_daemon_with_a_key_needs_a_camera_with_one(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text('[ingest]\nbind = "tcp://*:5555"\nsecret_key_file = "/nowhere"\n')
-    with pytest.raises(ConfigurationError, match="line 3: .*public_key"):
+    with pytest.raises(ConfigurationError, match=r"line 3: .*public_key"):
         load_config(file, {})
 
 

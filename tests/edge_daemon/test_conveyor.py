@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from edge_daemon.clock import ManualClock, SystemClock
-from edge_daemon.conveyor import Asked, Carried, Conveyor, Ended, KnownAnswerSchedule, Seen
+from edge_daemon.conveyor import Asked, Carried, Conveyor, Ended, Seen
 from edge_daemon.core.pixels import GreyImage
 from edge_daemon.core.wire import Codec
 from edge_daemon.errors import EngineError, FrameError, RejectReason
 from edge_daemon.inference.known_answer import KnownAnswerTest
 from edge_daemon.inference.segmenter import Answers
+from edge_daemon.network import KnownAnswerSchedule
 from edge_daemon.outcomes import Message
 from edge_daemon.preparing import Ready, Refused, Unplaced
 from tests.conftest import PATIENCE_S, wait_until

@@ -26,6 +26,7 @@ from edge_daemon.engine import shipped_bundle
 from edge_daemon.errors import ConfigurationError, StoreError
 from edge_daemon.schemas import load
 from edge_daemon.settings import Config, HttpSection, IngestSection, MqttSection, StateSection
+from edge_daemon.signals import Orders, follow_orders
 from tests.conftest import free_port, wait_until
 from tests.edge_daemon.conftest import DaemonProcess, edge_daemon
 
@@ -260,7 +261,7 @@ def test_a_state_folder_that_cannot_be_made_is_named_with_the_remedy(tmp_path: P
     (tmp_path / "file").write_text("no folder")
     config = config_in(tmp_path, state=tmp_path / "file" / "state")
     with pytest.raises(StoreError, match=r"file/state: can't be made .* \[state\] directory"):
-        Daemon(config, SystemClock(), environ={}).run()
+        Daemon(config, SystemClock(), environ={}, orders=Orders()).run()
 
 
 @contextmanager
@@ -288,8 +289,8 @@ def interrupted_when_listening(config: Config) -> Iterator[None]:
 def test_an_interrupt_ends_it_with_0_and_the_handlers_from_before_are_back(tmp_path: Path) -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     config = config_in(tmp_path)
-    with interrupted_when_listening(config):
-        assert Daemon(config, SystemClock(), environ={}).run() == 0
+    with interrupted_when_listening(config), follow_orders() as orders:
+        assert Daemon(config, SystemClock(), environ={}, orders=orders).run().code == 0
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
     names = {thread.name for thread in threading.enumerate()}
     assert not names & {"courier", "receiver", "inspector", "http"}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge_daemon.clock import ManualClock
-from edge_daemon.conveyor import Conveyor, KnownAnswerSchedule
+from edge_daemon.conveyor import Conveyor
 from edge_daemon.core.alarm_panel import AlarmPanel
 from edge_daemon.core.messages import AlarmState, CoverageEvent, DefectEvent, DurableBody
 from edge_daemon.core.wire import Part
@@ -16,6 +16,7 @@ from edge_daemon.inference.known_answer import KnownAnswerTest
 from edge_daemon.ingest.backlog import Backlog
 from edge_daemon.ingest.drop_policy import DropPolicy
 from edge_daemon.inspection import Complaints, InspectionWorker, Totals
+from edge_daemon.network import KnownAnswerSchedule
 from edge_daemon.outcomes import Facts, Message
 from edge_daemon.telemetry.metrics import Metrics
 from tests.conftest import wait_until
@@ -152,7 +153,7 @@ def test_a_frame_that_has_waited_too_long_is_booked_and_not_inspected() -> None:
     bench.send(1, BRIGHT, age_s=5.0)
     with bench.worker():
         wait_until(lambda: bench.totals.frames_received == 2)
-    assert bench.segmenter.batches == [1]
+        assert bench.segmenter.batches == [1]
     assert bench.missed == {"stale": HEIGHT}
     assert bench.count("frames_rejected", camera="top", reason="stale") == 1
     assert bench.count("lines_not_inspected", camera="top", reason="stale") == HEIGHT
