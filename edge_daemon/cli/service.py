@@ -1,0 +1,74 @@
+"""The verbs around the service: run, check, watch."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from edge_daemon.cli.options import ConfigOption, JsonOption, log_to_stderr
+from edge_daemon.errors import EXIT_CONFIGURATION, EXIT_FAILED
+
+
+def run(config: ConfigOption = None) -> None:
+    """Run the daemon; SIGHUP makes it read its configuration anew."""
+    from edge_daemon.clock import SystemClock
+    from edge_daemon.serving import serve
+
+    log_to_stderr()
+    raise typer.Exit(serve(config, SystemClock(), environ=os.environ))
+
+
+def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
+    """Say what is wrong with configuration, bundle, devices or broker, and the remedy."""
+    import json
+    from dataclasses import asdict
+
+    from rich.console import Console
+    from rich.text import Text
+
+    from edge_daemon.check import check as run_checks
+
+    console = Console(highlight=False)
+    findings = []
+    for finding in run_checks(config):
+        findings.append(finding)
+        if not as_json:
+            mark = Text("ok   ", "green") if finding.ok else Text("FAULT", "bold red")
+            console.print(
+                mark, f"{finding.subject}: {finding.detail}", soft_wrap=True, markup=False
+            )
+    if as_json:
+        sys.stdout.write(json.dumps([asdict(finding) for finding in findings], indent=2) + "\n")
+    if any(
+        finding.subject in {"configuration", "bundle"} for finding in findings if not finding.ok
+    ):
+        raise typer.Exit(EXIT_CONFIGURATION)
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def watch(
+    mqtt: Annotated[
+        str | None, typer.Option(help="Broker, mqtt://HOST:PORT; default the configured one.")
+    ] = None,
+    config: ConfigOption = None,
+    root: Annotated[
+        str | None, typer.Option(help="First levels of the topics; default the configured ones.")
+    ] = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Follow the topics, readable."""
+    import contextlib
+
+    from edge_daemon.config import load_config
+    from edge_daemon.delivery.broker import Broker
+    from edge_daemon.watch import watch as follow
+
+    section = load_config(config).mqtt
+    asked = {"url": mqtt or section.url or "mqtt://127.0.0.1:1883", "root": root or section.root}
+    broker = Broker.from_config(section.model_copy(update=asked))
+    if broker is not None:
+        with contextlib.suppress(KeyboardInterrupt):
+            follow(broker, out=sys.stdout, as_json=as_json)
