@@ -5,23 +5,30 @@ BIN    := $(VENV)/bin
 DEMO   ?= demo-out
 PREFIX ?= /opt/edge-daemon
 
+# What tests want of Debian; without one of them the tests concerned skip with the reason.
+PACKAGES = .ci/debian-packages.sh mosquitto:mosquitto promtool:prometheus chromium:chromium \
+	systemd-analyze:systemd shellcheck:shellcheck openssl:openssl
+
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # Tests that want real strips find them here; elsewhere they skip with the reason.
 ifneq ($(wildcard ../shared/data/severstal),)
 export EDGE_DAEMON_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: help setup demo check test test-slow bench peers gpu schemas install clean
+.PHONY: help setup demo check test test-slow faults soak bench peers gpu schemas install uninstall clean
 help:
 	@echo "make demo     the daemon on a simulated line: alerts, metrics, a picture (no root, no broker needed)"
 	@echo "make test     all tests, with what they need (torch, mosquitto, promtool)"
 	@echo "make test-slow  what takes long: every encoder exported, torch.compile"
+	@echo "make soak     half an hour of four cameras and faults all along: is anything lost, does anything grow?"
+	@echo "make faults   the long forms of docs/reliability.md: kills, power cuts, outages"
 	@echo "make check    format, lint, types, import rules, dependencies"
 	@echo "make setup    the development environment in $(VENV)"
 	@echo "make bench    each stage and the whole daemon beside the bare network on this machine"
 	@echo "make peers    the same side by side with what one would take instead (installs those)"
 	@echo "make gpu      on a box with an NVIDIA GPU: parity, faults, leaks, and docs/benchmarks/<gpu>.md"
-	@echo "make install  the service: $(PREFIX), /etc/edge-daemon, the systemd unit (as root)"
+	@echo "make install  the service: $(PREFIX), /etc/edge-daemon, the systemd units (as root, or DESTDIR=)"
+	@echo "make uninstall  takes that away; configuration and state stay unless PURGE=1"
 
 # The daemon alone: small wheels, no torch.
 $(VENV)/.base: pyproject.toml
@@ -49,7 +56,7 @@ check: $(VENV)/.dev
 	$(BIN)/deptry .
 
 test: $(VENV)/.dev
-	@.ci/debian-packages.sh mosquitto:mosquitto promtool:prometheus chromium:chromium
+	@$(PACKAGES)
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto -m 'not slow and not gpu' $(PYTEST)
 
 test-slow: $(VENV)/.dev
@@ -69,16 +76,23 @@ gpu: $(VENV)/.dev
 	$(BIN)/pytest -m gpu $(PYTEST)
 	$(BIN)/python -m tests.gpu.benchmark
 
-# The steps of docs/service.md up to, not including, the start; nothing that is configured is overwritten.
+# Faults injected all along; exits 0 only if nothing was lost and nothing grows.
+soak: $(VENV)/.dev
+	@$(PACKAGES)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.soak $(SOAK)
+
+# The long forms of docs/reliability.md's rows: 200 kills, 5,000 power cuts and the like.
+faults: $(VENV)/.dev
+	@$(PACKAGES)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow -o timeout=3600 tests/faults tests/bad_input tests/edge_daemon $(PYTEST)
+
+# Staged with DESTDIR=..., which needs no root; nothing that is configured is overwritten.
 install:
-	/usr/bin/python3 -m venv $(PREFIX)
-	$(PREFIX)/bin/pip install --quiet --upgrade .
-	install -D -m 0644 systemd/sysusers.conf /etc/sysusers.d/edge-daemon.conf
-	systemd-sysusers
-	[ -e /etc/edge-daemon/config.toml ] || install -D -m 0644 systemd/config.toml /etc/edge-daemon/config.toml
-	install -D -m 0644 systemd/edge-daemon.service /etc/systemd/system/edge-daemon.service
-	install -d -o edge-daemon -g edge-daemon -m 0700 /var/lib/edge-daemon
-	@echo "installed; now: systemctl daemon-reload && systemctl enable --now edge-daemon"
+	PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' systemd/install.sh
+
+# Keeps configuration and state, unless PURGE=1.
+uninstall:
+	PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' systemd/install.sh --uninstall $(if $(PURGE),--purge)
 
 schemas: $(VENV)/.base
 	$(BIN)/python -m edge_daemon.schemas

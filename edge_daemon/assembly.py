@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
@@ -11,12 +11,18 @@ from edge_daemon.clock import Clock
 from edge_daemon.config import state_directory
 from edge_daemon.conveyor import Conveyor
 from edge_daemon.core.alarm_panel import AlarmPanel
-from edge_daemon.core.messages import HealthReport, StatusReport, iso_utc
+from edge_daemon.core.envelope import iso_utc
+from edge_daemon.core.messages import HealthReport, StatusReport
 from edge_daemon.delivery.broker import Broker
 from edge_daemon.delivery.courier import Booking, Courier
+from edge_daemon.documents import saved_alarms
 from edge_daemon.engine import Engine
 from edge_daemon.errors import StoreError
+from edge_daemon.evidence.keeper import EvidenceKeeper, EvidenceSettings
 from edge_daemon.ingest.backlog import Backlog
+from edge_daemon.ingest.doorkeeper import Doorkeeper
+from edge_daemon.ingest.keys import load_keyring
+from edge_daemon.ingest.memory_limit import MemoryLimit, allowed_bytes
 from edge_daemon.ingest.receiver import Receiver
 from edge_daemon.inspection import InspectionWorker, Totals
 from edge_daemon.network import KnownAnswerSchedule
@@ -26,11 +32,13 @@ from edge_daemon.preparing import Preparer
 from edge_daemon.settings import Config
 from edge_daemon.telemetry.board import BoardCollector
 from edge_daemon.telemetry.delivery import DeliveryMetrics
+from edge_daemon.telemetry.evidence import EvidenceMetrics
 from edge_daemon.telemetry.health import Health, Heart
 from edge_daemon.telemetry.metrics import Metrics
 from edge_daemon.telemetry.web import WebServer
 
 _LOG = logging.getLogger(__name__)
+OUTBOX_NAME = "outbox.sqlite3"
 _STALL_AFTER_S = 10.0
 _SUBMIT_S = 0.5
 
@@ -56,7 +64,7 @@ class Instruments:
     @classmethod
     def of(cls, config: Config, clock: Clock) -> "Instruments":
         """Fresh ones for a run."""
-        metrics = Metrics(config.scales)
+        metrics = Metrics(config.scales, max(config.ingest.max_cameras, len(config.scales)))
         metrics.registry.register(BoardCollector())
         return cls(metrics, DeliveryMetrics(metrics), Health(clock), clock.now_ns())
 
@@ -138,7 +146,7 @@ class Assembly:
             started_at=iso_utc(self._instruments.started_ns),
         )
         return Courier(
-            directory / "outbox.sqlite3",
+            directory / OUTBOX_NAME,
             status,
             health=lambda: self._instruments.report_health(self._clock.now_ns()),
             broker=broker,
@@ -146,6 +154,7 @@ class Assembly:
             observer=self._instruments.delivery,
             on_announced=_show if broker is None else _keep_quiet,
             beat=self._health.worker("courier", _STALL_AFTER_S).beat,
+            max_bytes=self._config.state.outbox_mib * 2**20,
         )
 
     def backlog(self) -> Backlog:
@@ -168,6 +177,7 @@ class Assembly:
                 stride_px=engine.segmenter.stride_px,
                 cameras=self._config.scales or None,
                 stage=self._stage,
+                pictures=self._config.image.rules,
             ),
             engine.segmenter,
             stage=self._stage,
@@ -180,8 +190,30 @@ class Assembly:
             beat=heart.beat,
         )
 
+    def evidence(self) -> AbstractContextManager[EvidenceKeeper | None]:
+        """Who keeps the frames around defects; nobody where no folder is named for them."""
+        section = self._config.evidence
+        if section.directory is None:
+            return nullcontext()
+        settings = EvidenceSettings(
+            section.directory,
+            max_bytes=section.max_mib * 2**20,
+            memory_bytes=section.memory_mib * 2**20,
+            before_s=section.before_s,
+            after_s=section.after_s,
+            leave_free_bytes=section.leave_free_mib * 2**20,
+        )
+        observer = EvidenceMetrics(self._metrics.registry)
+        return EvidenceKeeper(settings, clock=self._clock, observer=observer)
+
     def worker(
-        self, engine: Engine, courier: Courier, conveyor: Conveyor, *, backlog: Backlog
+        self,
+        engine: Engine,
+        courier: Courier,
+        conveyor: Conveyor,
+        *,
+        backlog: Backlog,
+        evidence: EvidenceKeeper | None,
     ) -> InspectionWorker:
         """Who settles what comes from the network."""
         heart = self._health.worker("inspector", _STALL_AFTER_S)
@@ -191,14 +223,16 @@ class Assembly:
             scales=self._config.scales,
             saved=courier.initial_state,
             stage=self._stage,
+            pictures=self._config.image.rules,
+            most_cameras=self._config.ingest.max_cameras,
         )
-        if courier.set_aside is not None:
-            _LOG.critical("the outbox couldn't be read and was put aside as %s", courier.set_aside)
+        if courier.recovery is not None:
+            _LOG.critical("the outbox couldn't be used as it was: %s", courier.recovery)
         panel = AlarmPanel(
             self._config.scales,
             silent_after_ns=int(self._config.alarms.camera_silent_s * 1e9),
             started_ns=self._clock.monotonic_ns(),
-            state_lost=None if courier.set_aside is None else str(courier.set_aside),
+            saved=saved_alarms(courier.initial_state),
         )
         return InspectionWorker(
             inspector,
@@ -210,16 +244,39 @@ class Assembly:
             totals=self._instruments.totals,
             clock=self._clock,
             beat=heart.beat,
+            evidence=evidence,
+            troubles=lambda: {
+                "state-lost": None if courier.recovery is None else str(courier.recovery),
+                "evidence": None if evidence is None else evidence.trouble,
+            },
         )
 
-    def receiver(self, backlog: Backlog) -> Receiver:
+    def door(self) -> Doorkeeper:
+        """Who lets cameras in.
+
+        Raises:
+            ConfigurationError: the daemon's secret key can't be used.
+        """
+        return Doorkeeper(
+            load_keyring(self._config.ingest, self._config.camera),
+            turned_away=lambda reason: self._metrics.handshake_failures.labels(reason).inc(),
+            hung_up=self._metrics.camera_disconnects.inc,
+            beat=self._health.worker("doorkeeper", _STALL_AFTER_S).beat,
+        )
+
+    def receiver(self, backlog: Backlog, door: Doorkeeper) -> Receiver:
         """The sockets that cameras connect to."""
+        ingest = self._config.ingest
         return Receiver(
             self._config.endpoints,
             backlog,
             clock=self._clock,
             beat=self._health.worker("receiver", _STALL_AFTER_S).beat,
-            max_payload_bytes=self._config.ingest.max_payload_mib * 2**20,
+            max_payload_bytes=ingest.max_payload_mib * 2**20,
+            max_frames_per_s=ingest.max_frames_per_s,
+            most_cameras=ingest.max_cameras,
+            door=door,
+            memory=MemoryLimit(allowed_bytes(ingest.max_process_mib)),
         )
 
     def _stage(self, name: str) -> AbstractContextManager[None]:

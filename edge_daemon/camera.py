@@ -14,6 +14,7 @@ import zmq
 from edge_daemon.clock import Clock
 from edge_daemon.errors import EndpointError, FrameError, RecordingError, SourceError
 from edge_daemon.ingest.endpoint import PushSocket, connect_push
+from edge_daemon.ingest.keys import Login
 from edge_daemon.recordings.images import ImageStream, read_image
 from edge_daemon.recordings.recording import read_recording
 from edge_daemon.recordings.sources import (
@@ -45,6 +46,7 @@ class PlaySettings:
         loop: begin again at the end, as a camera that was restarted: with a new stream.
         wait: wait for a daemon that doesn't keep up instead of dropping.
         patience_s: how long to wait for a daemon to appear, and with `wait` for it to take a frame.
+        login: keys, for a daemon that asks for them.
     """
 
     camera: str | None = None
@@ -53,6 +55,7 @@ class PlaySettings:
     loop: bool = False
     wait: bool = False
     patience_s: float = 10.0
+    login: Login | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ def play(
     _check(settings)
     sources = find_sources(paths)
     summary = PlaySummary()
-    with connect_push(address, linger_ms=LINGER_MS) as socket:
+    with connect_push(address, linger_ms=LINGER_MS, login=settings.login) as socket:
         sender = _Sender(socket, address, settings=settings, stop=stop)
         pace = _Pace(settings, stop=stop, clock=clock)
         sender.await_daemon()
@@ -180,9 +183,18 @@ class _Sender:
             if waited_ms >= patience_ms:
                 raise EndpointError(
                     f"no daemon took a frame at {self._address} within "
-                    f"{self._settings.patience_s:g} s: is it running, and is this its "
-                    "[ingest] bind?"
+                    f"{self._settings.patience_s:g} s: is it running, is this its [ingest] bind, "
+                    f"and {self._question_of_keys()}?"
                 )
+
+    def _question_of_keys(self) -> str:
+        login = self._settings.login
+        if login is None:
+            return "does it ask for a key (--secret-key, --server-key)"
+        return (
+            f"has it a [[camera]] with public_key = {login.own.public!r}, and the key "
+            f"{login.daemon!r} itself"
+        )
 
     def send(self, parts: list[bytes] | None, summary: PlaySummary) -> PlaySummary:
         """Send a message or drop it, and count what was done."""

@@ -4,18 +4,24 @@ Every check answers for itself, so that one call shows all that is wrong.
 """
 
 import os
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_daemon.assembly import OUTBOX_NAME
+from edge_daemon.clock import SystemClock
 from edge_daemon.config import load_config, state_directory
 from edge_daemon.delivery.broker import Broker
+from edge_daemon.delivery.glance import glance
 from edge_daemon.delivery.subscriber import LinkChanged, Subscriber
 from edge_daemon.engine import load_configured
-from edge_daemon.errors import ConfigurationError, EdgeDaemonError
+from edge_daemon.errors import ConfigurationError, EdgeDaemonError, StoreError
 from edge_daemon.ingest.endpoint import bind_pull
-from edge_daemon.settings import Config
+from edge_daemon.ingest.keys import load_keyring
+from edge_daemon.settings import Config, HttpSection
+from edge_daemon.telemetry.health import Health
+from edge_daemon.telemetry.metrics import Metrics
+from edge_daemon.telemetry.web import WebServer
 
 _BROKER_PATIENCE_S = 5.0
 
@@ -50,7 +56,9 @@ def check(path: Path | None) -> Iterator[Finding]:
     yield _check_engine(config)
     yield _check_state(config)
     yield from (_check_endpoint(endpoint) for endpoint in config.endpoints)
-    yield _check_http(config.http.bind)
+    if (keys := _check_keys(config)) is not None:
+        yield keys
+    yield _check_http(config.http)
     yield _check_broker(config)
 
 
@@ -84,7 +92,12 @@ def _check_state(config: Config) -> Finding:
             "directory, or run this as the user of the daemon"
         )
         return Finding("state", ok=False, detail=detail)
-    return Finding("state", ok=True, detail=f"{directory} can be written")
+    try:
+        books = glance(directory / OUTBOX_NAME)
+    except StoreError as error:
+        return Finding("state", ok=False, detail=str(error))
+    detail = f"{directory} can be written" + ("" if books is None else f"; {books}")
+    return Finding("state", ok=True, detail=detail)
 
 
 def _check_endpoint(endpoint: str) -> Finding:
@@ -96,17 +109,35 @@ def _check_endpoint(endpoint: str) -> Finding:
     return Finding("cameras", ok=True, detail=f"{endpoint} is free")
 
 
-def _check_http(bind: str) -> Finding:
-    host, _, port = bind.rpartition(":")
-    family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host.strip("[]"), int(port)))
-        except OSError as error:
-            detail = f"[http] bind: {bind}: {error.strerror}; stop what listens there or change it"
-            return Finding("http", ok=False, detail=detail)
-    return Finding("http", ok=True, detail=f"{bind} is free")
+def _check_keys(config: Config) -> Finding | None:
+    try:
+        keyring = load_keyring(config.ingest, config.camera)
+    except ConfigurationError as error:
+        return Finding("keys", ok=False, detail=str(error))
+    if keyring is None:
+        return None
+    without = [camera.id for camera in config.camera if camera.public_key is None]
+    detail = f"{len(keyring.cameras)} cameras have one"
+    if without:
+        detail += f"; none has: {', '.join(without)} (by ipc only)"
+    return Finding("keys", ok=True, detail=detail)
+
+
+def _check_http(section: HttpSection) -> Finding:
+    server = WebServer(
+        section.bind,
+        Metrics(),
+        health=Health(SystemClock()),
+        certificate_file=section.certificate_file,
+        key_file=section.key_file,
+        token_file=section.token_file,
+    )
+    try:
+        with server:
+            detail = f"{section.bind} is free"
+    except EdgeDaemonError as error:
+        return Finding("http", ok=False, detail=str(error))
+    return Finding("http", ok=True, detail="; ".join([detail, *server.warnings]))
 
 
 def _check_broker(config: Config) -> Finding:
@@ -121,7 +152,8 @@ def _check_broker(config: Config) -> Finding:
     if trouble is not None:
         detail = f"{broker.host}:{broker.port}: {trouble}; alerts would be kept until it is there"
         return Finding("broker", ok=False, detail=detail)
-    return Finding("broker", ok=True, detail=f"{broker.host}:{broker.port} accepts us")
+    detail = "; ".join([f"{broker.host}:{broker.port} accepts us", *broker.warnings])
+    return Finding("broker", ok=True, detail=detail)
 
 
 def _probe(broker: Broker) -> str | None:

@@ -18,6 +18,7 @@ from edge_daemon.settings import PASSWORD_IN_URL, CameraSection, Config
 
 DEFAULT_PATH = Path("/etc/edge-daemon/config.toml")
 ENVIRONMENT_PREFIX = "EDGE_DAEMON_"
+_MOST_BYTES = 2**20
 
 
 def load_config(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
@@ -34,7 +35,11 @@ def load_config(path: Path | None, environ: Mapping[str, str] | None = None) -> 
     environ = os.environ if environ is None else environ
     chosen = DEFAULT_PATH if path is None else path
     try:
-        text = chosen.read_text(encoding="utf-8")
+        with chosen.open("rb") as file:
+            raw = file.read(_MOST_BYTES + 1)
+        if len(raw) > _MOST_BYTES:
+            raise ConfigurationError(f"{chosen}: is larger than 1 MiB, so it is none of ours")
+        text = raw.decode("utf-8")
         content = tomllib.loads(text)
     except OSError as error:
         if path is None and isinstance(error, FileNotFoundError):
@@ -88,6 +93,14 @@ def _conflicts(config: Config) -> Iterator[tuple[tuple[str | int, ...], str]]:
             'or write plain_tcp = "anyone-may-connect" into [ingest]'
         )
         yield ("ingest", "bind"), complaint
+    if config.ingest.secret_key_file is None:
+        for index, camera in enumerate(config.camera):
+            if camera.public_key is not None:
+                complaint = (
+                    f"camera.{index}.public_key: nobody is asked for a key without [ingest] "
+                    "secret_key_file; `edge-daemon keys make` makes the daemon's"
+                )
+                yield ("camera", index, "public_key"), complaint
     keys = [camera.public_key for camera in config.camera if camera.public_key is not None]
     if len(set(keys)) < len(keys):
         yield ("camera",), "camera: two have the same public_key; each camera needs its own"

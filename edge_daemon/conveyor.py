@@ -28,7 +28,7 @@ from edge_daemon.preparing import Prepared, Preparer, Read, Ready, Stage
 
 _WAIT_S: Final = 0.2
 _PUT_S: Final = 0.2
-_DRAIN_S: Final = 5.0
+_DRAIN_S: Final = 4.0
 _JOIN_S: Final = 1.5
 
 
@@ -144,8 +144,9 @@ class Conveyor:
             self._thread.join(_DRAIN_S)
         self._hurry = True
         self._thread.join(_JOIN_S)
-        self.is_stuck |= self._thread.is_alive()
         self.abandon()
+        self._thread.join(_JOIN_S)
+        self.is_stuck |= self._thread.is_alive()
         with suppress(queue.Full):  # or whoever takes would wait for a thread that is stuck
             self._out.put(Ended(), timeout=_PUT_S)
         self._decoders.shutdown(wait=False, cancel_futures=True)

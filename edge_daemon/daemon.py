@@ -22,7 +22,7 @@ from edge_daemon.clock import Clock
 from edge_daemon.conveyor import Conveyor
 from edge_daemon.delivery.courier import Courier
 from edge_daemon.engine import Engine, load_configured, plan_request
-from edge_daemon.errors import EXIT_FAILED, EdgeDaemonError, EngineError
+from edge_daemon.errors import EXIT_ENGINE, EXIT_FAILED, EdgeDaemonError, EngineError
 from edge_daemon.ingest.receiver import Receiver
 from edge_daemon.inspection import InspectionWorker
 from edge_daemon.settings import BundleSection, Config
@@ -136,7 +136,8 @@ class Daemon:
                 threads.courier.omit_farewell()
                 threads.conveyor.abandon()
         if threads.conveyor.is_stuck:
-            _leave_at_once(ending.code)
+            _LOG.critical("leaving without the network's thread, which doesn't come back")
+            _leave_at_once(ending.code or EXIT_ENGINE)
         failure = threads.worker.failure
         if ending.code == 0 and (failure is not None or not threads.worker.has_ended):
             _LOG.critical("failed while stopping: %s", failure or "frames still wait")
@@ -146,15 +147,19 @@ class Daemon:
     def _start(self, exits: ExitStack) -> _Threads:
         assembly = self._assembly
         network = self._health.worker("network", _STALL_AFTER_S)
+        door = exits.enter_context(assembly.door())
         engine = self._start_engine(exits)
         courier = exits.enter_context(assembly.courier(engine))
         web = exits.enter_context(assembly.web())
         backlog = assembly.backlog()
         conveyor = assembly.conveyor(engine, backlog, network)
-        worker = assembly.worker(engine, courier, conveyor, backlog=backlog)
+        evidence = exits.enter_context(assembly.evidence())
+        worker = assembly.worker(engine, courier, conveyor, backlog=backlog, evidence=evidence)
         exits.enter_context(worker)
         exits.enter_context(conveyor)
-        receiver = exits.enter_context(assembly.receiver(backlog))
+        receiver = exits.enter_context(assembly.receiver(backlog, door))
+        for warning in web.warnings:
+            _LOG.warning("%s", warning)
         self._health.condition("engine").ok()
         _judge(self._health.condition("outbox"), courier.degraded)
         self._notifier.status(f"inspecting with {engine.name}")

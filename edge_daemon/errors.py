@@ -47,6 +47,7 @@ class RejectReason(StrEnum):
     PARTS = "parts"
     CAMERA_ID = "camera_id"
     UNKNOWN_CAMERA = "unknown_camera"
+    IMPOSTOR = "impostor"
     HEADER_SIZE = "header_size"
     HEADER_JSON = "header_json"
     HEADER_FIELD = "header_field"
@@ -58,7 +59,9 @@ class RejectReason(StrEnum):
     DUPLICATE = "duplicate"
     STALE = "stale"
     DROPPED = "dropped"
+    RATE = "rate"
     UNREADABLE = "unreadable"
+    IMAGE_QUALITY = "image_quality"
 
 
 class FrameError(EdgeDaemonError):

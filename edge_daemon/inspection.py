@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -11,9 +11,11 @@ from typing import Protocol, Self
 from edge_daemon.clock import Clock
 from edge_daemon.conveyor import Asked, Conveyor, Ended, Seen
 from edge_daemon.core.alarm_panel import AlarmPanel
-from edge_daemon.core.messages import Announcement
+from edge_daemon.core.envelope import Announcement
 from edge_daemon.core.wire import parse_camera_id
+from edge_daemon.documents import alarms as alarm_documents
 from edge_daemon.errors import FrameError
+from edge_daemon.evidence.keeper import EvidenceKeeper
 from edge_daemon.ingest.backlog import Backlog
 from edge_daemon.outcomes import Facts, Message, Outcome
 from edge_daemon.pipeline import Inspector
@@ -84,6 +86,8 @@ class InspectionWorker:
         totals: where it counts, for the health topic.
         clock: for ages and latencies.
         beat: called at every turn.
+        evidence: keeps the frames around defects; never waits.
+        troubles: what other parts complain of, by name of its alarm.
     """
 
     def __init__(
@@ -98,6 +102,8 @@ class InspectionWorker:
         totals: Totals,
         clock: Clock,
         beat: Callable[[], None],
+        evidence: EvidenceKeeper | None = None,
+        troubles: Callable[[], Mapping[str, str | None]] = dict,
     ) -> None:
         self._inspector = inspector
         self._conveyor = conveyor
@@ -108,6 +114,8 @@ class InspectionWorker:
         self._totals = totals
         self._clock = clock
         self._beat = beat
+        self._evidence = evidence
+        self._troubles = troubles
         self._complaints = Complaints()
         self._thread = threading.Thread(target=self._work, name="inspector", daemon=True)
         self._observed_ns = 0
@@ -157,6 +165,8 @@ class InspectionWorker:
     def _settle(self, seen: Seen) -> None:
         message = seen.prepared.message
         outcome = self._inspector.settle(seen.prepared, seen.answer)
+        if self._evidence is not None:
+            self._evidence.note(message, outcome.record)
         arrived_ns = message.arrived_monotonic_ns or 0
         self._metrics.frame_latency_seconds.observe((self._clock.monotonic_ns() - arrived_ns) / 1e9)
         self._count(outcome, message)
@@ -187,7 +197,14 @@ class InspectionWorker:
         if outcome.rejected is not None:
             metrics.frames_rejected.labels(camera, outcome.rejected.reason.value).inc()
             self._complaints.complain(camera, outcome.rejected, monotonic_ns=now_ns)
-        else:  # a camera that sends nothing but rubbish is as good as silent
+        if outcome.unfit is not None:
+            metrics.image_quality.labels(camera, outcome.unfit.value).inc()
+            self._panel.note_picture(camera, outcome.unfit, monotonic_ns=now_ns)
+        elif outcome.image is not None:
+            self._panel.note_picture(camera, None, monotonic_ns=now_ns)
+        if (
+            outcome.rejected is None or outcome.unfit is not None
+        ):  # a camera that sends nothing but rubbish is as good as silent
             metrics.last_frame_timestamp_seconds.labels(camera).set(message.received_ns / 1e9)
             self._panel.note_frame(camera, monotonic_ns=now_ns)
 
@@ -204,6 +221,8 @@ class InspectionWorker:
                 metrics.defects.labels(facts.camera, defect_class.name).inc()
         bodies = [announcement.body for announcement in facts.announcements]
         self._panel.note_facts(bodies, monotonic_ns=self._clock.monotonic_ns())
+        if self._evidence is not None:
+            self._evidence.note_facts(bodies)
         if facts.announcements or facts.state:
             self._book(facts)
 
@@ -215,9 +234,11 @@ class InspectionWorker:
         self._observed_ns = monotonic_ns
         busy = self._backlog.cameras | self._conveyor.cameras
         self._tell_all(self._inspector.tick(now_ns, quiet_for_ns=_QUIET_FOR_NS, busy=busy))
+        self._panel.note_troubles(self._troubles())
         alarms = self._panel.observe(now_ns=now_ns, monotonic_ns=monotonic_ns)
         if alarms:
-            self._book(Facts(tuple(Announcement(alarm) for alarm in alarms)))
+            told = tuple(Announcement(alarm) for alarm in alarms)
+            self._book(Facts(told, alarm_documents(alarms)))
 
     def _tell_all(self, facts: Iterable[Facts]) -> None:
         for each in facts:

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edge_daemon.core.defects import Region, paint
+from edge_daemon.core.envelope import Announcement
 from edge_daemon.core.line import News
-from edge_daemon.core.messages import Announcement, NotInspectedReason
+from edge_daemon.core.picture_quality import PictureFault
 from edge_daemon.core.pixels import GreyImage
+from edge_daemon.core.reasons import NotInspectedReason
 from edge_daemon.core.records import ClassMask, FrameDefect, FrameRecord, Verdict
 from edge_daemon.core.wire import Frame, Part
 from edge_daemon.errors import EngineError, FrameError, RejectReason
@@ -19,7 +21,9 @@ _BOOKED_AS = {
     RejectReason.DECODE: NotInspectedReason.DECODE_ERROR,
     RejectReason.STALE: NotInspectedReason.STALE,
     RejectReason.DROPPED: NotInspectedReason.DROPPED,
+    RejectReason.RATE: NotInspectedReason.DROPPED,
     RejectReason.UNREADABLE: NotInspectedReason.UNREADABLE,
+    RejectReason.IMAGE_QUALITY: NotInspectedReason.IMAGE_QUALITY,
 }
 
 
@@ -75,6 +79,7 @@ class Outcome:
         regions: its parts of defects, None where it was not inspected.
         repeated_lines: rows at its top that the frame before has shown; regions count from there.
         rejected: why the frame was refused, None where it wasn't.
+        unfit: what is wrong with its picture, where that is why.
         fault: the engine's failure; the process has to leave once the facts are durable.
     """
 
@@ -84,6 +89,7 @@ class Outcome:
     regions: tuple[Region, ...] | None = None
     repeated_lines: int = 0
     rejected: FrameError | None = None
+    unfit: PictureFault | None = None
     fault: EngineError | None = None
 
     def paint_mask(self) -> ClassMask | None:

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from edge_daemon.core.picture_quality import PictureDigest, PictureRules, digest
 from edge_daemon.core.pixels import GreyImage, decode
 from edge_daemon.core.tiling import Tiling, cut, plan_tiling
 from edge_daemon.core.wire import Codec, Frame, parse_placed
@@ -77,6 +78,7 @@ class Ready:
         image: its pixels in grey.
         tiling: where its strips lie in the image.
         strips: for the network.
+        picture: what its quality is judged by; None: it isn't.
     """
 
     message: Message
@@ -84,6 +86,7 @@ class Ready:
     image: GreyImage
     tiling: Tiling
     strips: FrameStrips
+    picture: PictureDigest | None = None
 
 
 Prepared: TypeAlias = Unplaced | Refused | Ready
@@ -96,9 +99,18 @@ class Preparer:
         stride_px: of the network's output.
         cameras: whose frames are taken; None takes everybody's.
         stage: times a stage.
+        pictures: by which rules the pictures' quality will be judged; None: it won't.
     """
 
-    def __init__(self, *, stride_px: int, cameras: Container[str] | None, stage: Stage) -> None:
+    def __init__(
+        self,
+        *,
+        stride_px: int,
+        cameras: Container[str] | None,
+        stage: Stage,
+        pictures: PictureRules | None = None,
+    ) -> None:
+        self._pictures = pictures
         self._stride_px = stride_px
         self._cameras = cameras
         self._stage = stage
@@ -128,7 +140,12 @@ class Preparer:
             return Refused(read.message, read.frame, error)
         with self._stage("cut"):
             tiling = plan_tiling(*image.shape, stride_px=self._stride_px)
-            return Ready(read.message, read.frame, image, tiling, tuple(cut(image, tiling)))
+            strips = tuple(cut(image, tiling))
+        picture = None
+        if self._pictures is not None:
+            with self._stage("judge"):
+                picture = digest(image, dark_level=self._pictures.dark_level)
+        return Ready(read.message, read.frame, image, tiling, strips, picture)
 
 
 def _stranger(camera: str) -> FrameError:

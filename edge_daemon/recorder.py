@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_daemon.clock import Clock
+from edge_daemon.ingest.doorkeeper import Doorkeeper
 from edge_daemon.ingest.endpoint import PullSocket, bind_pull
-from edge_daemon.recordings.parts import packed_size
-from edge_daemon.recordings.recording import MAX_MESSAGE_BYTES
+from edge_daemon.ingest.keys import Keyring
+from edge_daemon.recordings.parts import MAX_MESSAGE_BYTES, can_be_kept
 from edge_daemon.recordings.writing import RecordingWriter
 
 _POLL_MS = 100
@@ -23,7 +24,8 @@ class RecordSummary:
     Attributes:
         frames: messages that were kept.
         payload_bytes: the sum of their parts.
-        refused: messages that were too large to be kept.
+        refused: messages that were too large to be kept, or that one camera sent in the name of
+            another.
     """
 
     frames: int = 0
@@ -40,6 +42,7 @@ def record(
     max_frames: int | None = None,
     max_seconds: float | None = None,
     overwrite: bool = False,
+    keyring: Keyring | None = None,
     progress: Callable[[RecordSummary], None] | None = None,
 ) -> RecordSummary:
     """Receive in the daemon's place and keep every message, valid or not, until told to stop.
@@ -52,6 +55,7 @@ def record(
         max_frames: stop after so many messages.
         max_seconds: stop after so long.
         overwrite: replace what is there.
+        keyring: the daemon's key and its cameras'; without it a tcp address is open to everybody.
         progress: called after every message, and at least ten times a second.
 
     Raises:
@@ -63,11 +67,14 @@ def record(
     if max_seconds is not None:
         end_ns = clock.monotonic_ns() + max_seconds * _NS_PER_S
     with (
-        bind_pull(bind, max_part_bytes=MAX_MESSAGE_BYTES) as socket,
+        Doorkeeper(keyring) as door,
+        bind_pull(bind, max_part_bytes=MAX_MESSAGE_BYTES, door=door) as socket,
         RecordingWriter(out, overwrite=overwrite) as writer,
     ):
         while not stop.is_set() and clock.monotonic_ns() < end_ns:
-            summary = _take(socket, writer, clock=clock, summary=summary)
+            if door.failure is not None:
+                raise door.failure
+            summary = _take(socket, writer, door=door, clock=clock, summary=summary)
             if progress is not None:
                 progress(summary)
             if summary.frames == max_frames:
@@ -76,14 +83,22 @@ def record(
 
 
 def _take(
-    socket: PullSocket, writer: RecordingWriter, *, clock: Clock, summary: RecordSummary
+    socket: PullSocket,
+    writer: RecordingWriter,
+    *,
+    door: Doorkeeper,
+    clock: Clock,
+    summary: RecordSummary,
 ) -> RecordSummary:
     """Keep the next message, or wait a moment for one."""
     if not socket.poll(_POLL_MS):
         writer.sync_when_due()
         return summary
-    parts = socket.recv_multipart()
-    if packed_size(parts) > MAX_MESSAGE_BYTES:
+    frames = socket.recv_multipart(copy=False)
+    parts = [frame.bytes for frame in frames]
+    owner = door.sender_of(frames[0], socket)
+    is_impostor = owner is not None and parts[0] != owner.encode()
+    if is_impostor or not can_be_kept(parts):
         return RecordSummary(summary.frames, summary.payload_bytes, summary.refused + 1)
     writer.write(parts, clock.now_ns())
     received = sum(len(part) for part in parts)

@@ -6,10 +6,12 @@ the same process, by the one way that there is into every state: starting. A run
 through its start is followed by one with the configuration from before.
 """
 
+import gc
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from edge_daemon.certificates import server_context
 from edge_daemon.clock import Clock
 from edge_daemon.config import load_config
 from edge_daemon.daemon import Daemon
@@ -17,8 +19,10 @@ from edge_daemon.delivery.broker import Broker
 from edge_daemon.engine import Engine, load_configured, shipped_bundle
 from edge_daemon.errors import EdgeDaemonError
 from edge_daemon.inference.bundle import load_bundle
-from edge_daemon.settings import BundleSection, Config
+from edge_daemon.ingest.keys import load_keyring
+from edge_daemon.settings import BundleSection, Config, HttpSection
 from edge_daemon.signals import follow_orders
+from edge_daemon.telemetry.token import BearerToken
 
 _LOG = logging.getLogger(__name__)
 
@@ -65,6 +69,8 @@ def serve(
             if ending.successor is None:
                 return ending.code
             config, former, reloaded = ending.successor, config, True
+            del daemon
+            gc.collect()  # the old run's network goes before the new one's comes
 
 
 def _read_anew(path: Path | None, environ: Mapping[str, str]) -> Config | None:
@@ -72,9 +78,18 @@ def _read_anew(path: Path | None, environ: Mapping[str, str]) -> Config | None:
     try:
         config = load_config(path, environ)
         load_bundle(config.bundle.path or shipped_bundle())
+        load_keyring(config.ingest, config.camera)
         Broker.from_config(config.mqtt)
+        _read_credentials(config.http)
     except EdgeDaemonError as error:
         _LOG.error("the new configuration is no good, the old one stays: %s", error)
         return None
     _LOG.info("the new configuration is good: beginning anew with it")
     return config
+
+
+def _read_credentials(section: HttpSection) -> None:
+    if section.certificate_file is not None and section.key_file is not None:
+        server_context(section.certificate_file, section.key_file, section="http")
+    if section.token_file is not None:
+        BearerToken.from_file(section.token_file)

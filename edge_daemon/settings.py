@@ -4,18 +4,19 @@
 """
 
 import re
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from edge_daemon.addresses import is_loopback
+from edge_daemon.core.picture_quality import PictureFault, PictureRules
 from edge_daemon.core.placement import Scale
 from edge_daemon.core.wire import CAMERA_ID_PATTERN
 from edge_daemon.ingest.drop_policy import DropPolicy
 from edge_daemon.plans.fingerprint import Precision
 
-_HOST = r"(?:\[[0-9A-Fa-f:]+\]|[^\s:/@]+)"
+_HOST = r"(?:\[[0-9A-Fa-f:]+\]|[^\s:/@?#]+)"
 _ENDPOINT = re.compile(rf"tcp://{_HOST}:(?:(?P<port>[0-9]+)|\*)|ipc://\S+")
 _HOST_PORT = re.compile(rf"{_HOST}:(?P<port>[0-9]+)")
 _MQTT_URL = re.compile(rf"mqtts?://(?:[^@:/\s]+@)?{_HOST}(?::(?P<port>[0-9]+))?/?")
@@ -83,6 +84,7 @@ class IngestSection(Section):
     max_payload_mib: Annotated[int, Field(ge=1, le=1024)] = 256
     max_frames_per_s: Positive = 1000.0
     max_cameras: Annotated[int, Field(ge=1, le=1024)] = 64
+    max_process_mib: Annotated[int, Field(ge=64, le=16_777_216)] | None = None
     decoders: Annotated[int, Field(ge=1, le=64)] = 1
     secret_key_file: Path | None = None
     plain_tcp: Literal["refuse", "anyone-may-connect"] = "refuse"
@@ -112,7 +114,7 @@ class BundleSection(Section):
     precision: Precision = Precision.FP16
     threads: Annotated[int, Field(ge=0, le=256)] = 0
     batch_wait_ms: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] = 2.0
-    known_answer_every_s: Seconds = 60.0
+    known_answer_every_s: Seconds = 8.0
 
 
 class MqttSection(Section):
@@ -141,6 +143,31 @@ class AlarmsSection(Section):
     camera_silent_s: Seconds = 30.0
 
 
+class ImageSection(Section):
+    """`[image]`: which pictures are not fit to be looked at; docs/image-quality.md."""
+
+    black: bool = True
+    white: bool = True
+    frozen: bool = True
+    blurred: bool = True
+    dark_level: Annotated[int, Field(ge=1, le=255)] = PictureRules().dark_level
+    least_sharpness: Annotated[float, Field(ge=0, lt=1)] = PictureRules().least_sharpness
+    least_detail: Annotated[float, Field(ge=0, lt=1)] = PictureRules().least_detail
+
+    @property
+    def rules(self) -> PictureRules | None:
+        """By which pictures are judged; None: not at all."""
+        kinds = frozenset(kind for kind in PictureFault if getattr(self, kind))
+        if not kinds:
+            return None
+        return PictureRules(
+            kinds=kinds,
+            dark_level=self.dark_level,
+            least_sharpness=self.least_sharpness,
+            least_detail=self.least_detail,
+        )
+
+
 class EvidenceSection(Section):
     """`[evidence]`: the frames around a defect, kept as recordings in a folder of bounded size."""
 
@@ -149,6 +176,7 @@ class EvidenceSection(Section):
     memory_mib: Annotated[int, Field(ge=1, le=65536)] = 64
     before_s: Annotated[float, Field(ge=0, le=600, allow_inf_nan=False)] = 2.0
     after_s: Annotated[float, Field(ge=0, le=600, allow_inf_nan=False)] = 2.0
+    leave_free_mib: Annotated[int, Field(ge=0, le=16_777_216)] = 1024
 
 
 class StateSection(Section):
@@ -167,6 +195,7 @@ class Config(Section):
     mqtt: MqttSection = MqttSection()
     http: HttpSection = HttpSection()
     alarms: AlarmsSection = AlarmsSection()
+    image: ImageSection = ImageSection()
     evidence: EvidenceSection = EvidenceSection()
     state: StateSection = StateSection()
 
@@ -192,8 +221,4 @@ class Config(Section):
 def _is_local(endpoint: str) -> bool:
     if endpoint.startswith("ipc://"):
         return True
-    host = endpoint.removeprefix("tcp://").rpartition(":")[0].strip("[]")
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return is_loopback(endpoint.removeprefix("tcp://").rpartition(":")[0].strip("[]"))

@@ -21,6 +21,7 @@ for verb in (
     streams.replay,
     streams.camera,
     streams.record,
+    streams.recover,
     streams.simulate,
     service.check,
     engines.compile_plan,
@@ -28,6 +29,7 @@ for verb in (
     service.watch,
 ):
     app.command("compile" if verb is engines.compile_plan else None)(verb)
+app.add_typer(service.keys, name="keys")
 
 
 @app.callback()

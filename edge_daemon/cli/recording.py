@@ -11,6 +11,7 @@ from rich.progress import Progress
 from edge_daemon.camera import PlaySettings, PlaySummary, play
 from edge_daemon.clock import SystemClock
 from edge_daemon.core.wire import Codec
+from edge_daemon.ingest.keys import Keyring
 from edge_daemon.recorder import RecordSummary, record
 from edge_daemon.recordings.simulated import (
     SimulatedSummary,
@@ -47,6 +48,7 @@ def record_and_print(
     max_frames: int | None,
     max_seconds: float | None,
     overwrite: bool,
+    keyring: Keyring | None = None,
 ) -> None:
     """Record until told to stop, then say what was kept."""
     console = Console(stderr=True)
@@ -63,6 +65,7 @@ def record_and_print(
             max_frames=max_frames,
             max_seconds=max_seconds,
             overwrite=overwrite,
+            keyring=keyring,
             progress=show,
         )
     sys.stdout.write(

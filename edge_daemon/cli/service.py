@@ -1,7 +1,8 @@
-"""The verbs around the service: run, check, watch."""
+"""The verbs around the service: run, check, watch, keys."""
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -40,11 +41,10 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
             )
     if as_json:
         sys.stdout.write(json.dumps([asdict(finding) for finding in findings], indent=2) + "\n")
-    if any(
-        finding.subject in {"configuration", "bundle"} for finding in findings if not finding.ok
-    ):
+    faults = {finding.subject for finding in findings if not finding.ok}
+    if faults & {"configuration", "bundle", "keys"}:
         raise typer.Exit(EXIT_CONFIGURATION)
-    if not all(finding.ok for finding in findings):
+    if faults:
         raise typer.Exit(EXIT_FAILED)
 
 
@@ -72,3 +72,33 @@ def watch(
     if broker is not None:
         with contextlib.suppress(KeyboardInterrupt):
             follow(broker, out=sys.stdout, as_json=as_json)
+
+
+keys = typer.Typer(help="Who may send frames: make keys, list them.", no_args_is_help=True)
+
+
+@keys.command("make")
+def make_keys(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[CAMERA]...", help="Ids of cameras.")
+    ] = None,
+    *,
+    out: Annotated[Path, typer.Option(help="Folder for the secret key files.")],
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="New keys for these cameras; without any, the daemon's."),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the daemon's key and one for each camera; what is there stays."""
+    from edge_daemon.cli.keys import make_and_print
+
+    make_and_print(out, names or [], overwrite=overwrite, as_json=as_json)
+
+
+@keys.command("list")
+def list_keys(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
+    """Show the daemon's public key and its cameras'."""
+    from edge_daemon.cli.keys import list_and_print
+
+    list_and_print(config, as_json=as_json)

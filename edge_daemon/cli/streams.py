@@ -1,4 +1,4 @@
-"""The verbs around streams of frames: replay, camera, record, simulate."""
+"""The verbs around streams of frames: replay, camera, record, recover, simulate."""
 
 from pathlib import Path
 from typing import Annotated
@@ -76,13 +76,28 @@ def camera(
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for a slow daemon instead of dropping frames.")
     ] = False,
+    secret_key: Annotated[
+        Path | None,
+        typer.Option(help="The camera's secret key file, for a daemon that asks for keys."),
+    ] = None,
+    server_key: Annotated[
+        str | None, typer.Option(help="The daemon's public key, in single quotes.")
+    ] = None,
 ) -> None:
     """Play images or a recording to a daemon, as a camera would."""
     from edge_daemon.camera import PlaySettings
     from edge_daemon.cli.recording import play_and_print
     from edge_daemon.cli.replaying import parse_speed
+    from edge_daemon.ingest.keys import load_login
 
-    settings = PlaySettings(camera, fps=fps, speed=parse_speed(speed), loop=loop, wait=wait)
+    if (secret_key is None) != (server_key is None):
+        raise typer.BadParameter("--secret-key and --server-key belong together")
+    login = None
+    if secret_key is not None and server_key is not None:
+        login = load_login(secret_key, server_key)
+    settings = PlaySettings(
+        camera, fps=fps, speed=parse_speed(speed), loop=loop, wait=wait, login=login
+    )
     play_and_print(sources, connect, settings)
 
 
@@ -93,11 +108,45 @@ def record(
     frames: Annotated[int | None, typer.Option(min=1, help="Stop after so many.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0.0, help="Stop after so long.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="A daemon's configuration: its keys and its cameras' are asked for."),
+    ] = None,
 ) -> None:
     """Keep exactly what cameras send, until SIGINT or SIGTERM."""
     from edge_daemon.cli.recording import record_and_print
+    from edge_daemon.config import load_config
+    from edge_daemon.ingest.keys import load_keyring
 
-    record_and_print(bind, out, max_frames=frames, max_seconds=seconds, overwrite=overwrite)
+    keyring = None
+    if config is not None:
+        loaded = load_config(config)
+        keyring = load_keyring(loaded.ingest, loaded.camera)
+    record_and_print(
+        bind,
+        out,
+        max_frames=frames,
+        max_seconds=seconds,
+        overwrite=overwrite,
+        keyring=keyring,
+    )
+
+
+def recover(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A broken recording (.mcap, .mcap.part).")
+    ],
+    *,
+    out: Annotated[
+        Path | None, typer.Option(help="The new one; default NAME.recovered.mcap beside it.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a broken recording whole: what can still be read, in a new file."""
+    from edge_daemon.cli.recovering import recover_and_print
+
+    recover_and_print(file, out, overwrite=overwrite, as_json=as_json)
 
 
 def simulate(

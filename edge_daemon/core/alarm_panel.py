@@ -5,16 +5,24 @@
 | `not-inspected` | rows were booked as not inspected | none have been for 10 s |
 | `critical-defect` | a defect of a critical class was told | none has been for 10 s |
 | `camera-silent` | a camera hasn't sent a good frame for a while | all cameras send again |
-| `state-lost` | the books couldn't be read and were put aside at the start | the next start |
+| `image-quality` | a camera's pictures are bad for 2 s | they have been good for 10 s |
+| `state-lost` | books couldn't be read whole and were put aside | the next start |
+| `evidence` | the frames around defects can't be kept | they can again |
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
 from edge_daemon.core.alarms import Alarm, AlarmRule
-from edge_daemon.core.messages import AlarmState, CoverageEvent, DefectEvent, DurableBody, Severity
+from edge_daemon.core.messages import AlarmState, CoverageEvent, DefectEvent, DurableBody
+from edge_daemon.core.picture_quality import PictureFault
+from edge_daemon.core.reasons import Severity
 
 _AT_ONCE = AlarmRule(on_delay_ns=0)
 _HELD_NS = 1_000_000_000
+_UNFIT_FOR_NS = 60_000_000_000
+"""After so long without a frame a camera is silent, whatever its last picture was like."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class AlarmPanel:
@@ -24,7 +32,7 @@ class AlarmPanel:
         cameras: ids from the configuration: these have to send from the start.
         silent_after_ns: how long a camera may be quiet.
         started_ns: when the daemon started.
-        state_lost: where books went that couldn't be read; None is the rule.
+        saved: the alarms as they were last told, before a restart.
     """
 
     def __init__(
@@ -33,22 +41,38 @@ class AlarmPanel:
         *,
         silent_after_ns: int,
         started_ns: int,
-        state_lost: str | None = None,
+        saved: Sequence[AlarmState] = (),
     ) -> None:
-        self._state_lost = state_lost
         self._silent_after_ns = silent_after_ns
         self._last_frame_ns = dict.fromkeys(cameras, started_ns)
         self._seen: dict[str, tuple[int, str]] = {}
-        self._alarms = {
-            "not-inspected": Alarm("not-inspected", _AT_ONCE),
-            "critical-defect": Alarm("critical-defect", _AT_ONCE),
-            "camera-silent": Alarm("camera-silent", _AT_ONCE),
-            "state-lost": Alarm("state-lost", _AT_ONCE),
+        self._unfit: dict[str, tuple[int, PictureFault]] = {}
+        self._troubles: Mapping[str, str | None] = {}
+        rules = {
+            "not-inspected": _AT_ONCE,
+            "critical-defect": _AT_ONCE,
+            "camera-silent": _AT_ONCE,
+            "image-quality": AlarmRule(),
+            "state-lost": _AT_ONCE,
+            "evidence": AlarmRule(),
         }
+        before = {state.name: state for state in saved}
+        self._alarms = {name: _alarm(name, rule, before.get(name)) for name, rule in rules.items()}
 
     def note_frame(self, camera: str, *, monotonic_ns: int) -> None:
         """A camera has sent a frame that it may send."""
         self._last_frame_ns[camera] = monotonic_ns
+
+    def note_picture(self, camera: str, unfit: PictureFault | None, *, monotonic_ns: int) -> None:
+        """A camera's picture was looked at, or was not fit for it."""
+        if unfit is None:
+            self._unfit.pop(camera, None)
+        else:
+            self._unfit[camera] = (monotonic_ns, unfit)
+
+    def note_troubles(self, troubles: Mapping[str, str | None]) -> None:
+        """What other parts complain of: `state-lost` and `evidence`, None where all is well."""
+        self._troubles = troubles
 
     def note_facts(self, bodies: Iterable[DurableBody], *, monotonic_ns: int) -> None:
         """Look through what is being told."""
@@ -80,8 +104,15 @@ class AlarmPanel:
             if monotonic_ns - last_ns > self._silent_after_ns
         )
         conditions["camera-silent"] = (bool(silent), f"no frames from {', '.join(silent)}"[:500])
-        lost = self._state_lost is not None
-        conditions["state-lost"] = (lost, f"unreadable, put aside as {self._state_lost}"[:500])
+        self._unfit = {
+            camera: (last_ns, kind)
+            for camera, (last_ns, kind) in self._unfit.items()
+            if monotonic_ns - last_ns < _UNFIT_FOR_NS
+        }
+        pictures = "; ".join(f"{camera}: {kind}" for camera, (_, kind) in self._unfit.items())
+        conditions["image-quality"] = (bool(self._unfit), pictures[:500])
+        for name, trouble in self._troubles.items():
+            conditions[name] = (trouble is not None, (trouble or "")[:500])
         told = []
         for name, alarm in self._alarms.items():
             condition, text = conditions.get(name, (False, ""))
@@ -91,3 +122,13 @@ class AlarmPanel:
             if state is not None:
                 told.append(state)
         return told
+
+
+def _alarm(name: str, rule: AlarmRule, saved: AlarmState | None) -> Alarm:
+    """An alarm as it was before a restart: it goes on being active until its off delay is over."""
+    if saved is None:
+        return Alarm(name, rule)
+    since_ns = (datetime.fromisoformat(saved.since) - _EPOCH) // timedelta(microseconds=1) * 1000
+    return Alarm(
+        name, rule, active=saved.active, count=saved.count, since_ns=since_ns, text=saved.text
+    )

@@ -8,7 +8,8 @@ is the state reached by that time, and `count` says how often the alarm was rais
 
 from dataclasses import dataclass, replace
 
-from edge_daemon.core.messages import AlarmState, iso_utc
+from edge_daemon.core.envelope import iso_utc
+from edge_daemon.core.messages import AlarmState
 
 _SECOND_NS = 1_000_000_000
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from pydantic import BaseModel, ConfigDict
 
 from edge_daemon.core.defects import DefectClass
-from edge_daemon.core.messages import CoilEvent, iso_utc
+from edge_daemon.core.envelope import iso_utc
+from edge_daemon.core.messages import CoilEvent
 
 OPEN_COILS = 2
 

@@ -10,46 +10,25 @@ A stretch that was not inspected grows frame by frame and is told when it ends, 
 that a camera that fails for an hour makes a few messages and not one per frame.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from pydantic import BaseModel, ConfigDict
-
-from edge_daemon.core.messages import NotInspectedReason
+from edge_daemon.core.coverage_state import (
+    CoverageState,
+    StreamEnd,
+    counts_anew,
+    follow_on,
+    move_on,
+    starts_anew,
+)
 from edge_daemon.core.placement import Place, Scale
+from edge_daemon.core.reasons import NotInspectedReason
 from edge_daemon.core.stretches import Stretch
-from edge_daemon.core.wire import MAX_SIDE_PX, FrameHeader
+from edge_daemon.core.wire import FrameHeader
 from edge_daemon.errors import FrameError, RejectReason
 
+__all__ = ["Arrival", "CoverageBook", "CoverageState"]
+
 STRETCH_TOLD_AFTER_NS = 1_000_000_000
-
-
-class CoverageState(BaseModel):
-    """What has to survive a crash.
-
-    Attributes:
-        stream: of the camera's last frame.
-        previous_stream: the one before, whose last frames may still be on their way.
-        next_line: row counter just past the last row booked.
-        next_seq: number that the next frame should have.
-        next_mm: position just past the last row booked, where known.
-        settled_line: rows before it are decided and told; the rest is booked anew after a crash.
-        last_was_inspected: how the last frame was booked, and all that isn't settled: inspected
-            with a defect that has not ended, or not inspected in a stretch that still grows.
-        t_ns: exposure of the last frame.
-        coil: of the last frame.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    stream: str
-    previous_stream: str | None
-    next_line: int
-    next_seq: int
-    next_mm: float | None
-    settled_line: int
-    last_was_inspected: bool
-    t_ns: int
-    coil: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,30 +68,73 @@ class CoverageBook:
         """Hold a frame's numbers against the books and move on to its end.
 
         Raises:
-            FrameError: rows that are already booked: a duplicate, or out of order; or a frame that
-                was overtaken by the first one of a new stream.
+            FrameError: rows that are already booked: a duplicate, or out of order.
         """
-        before = self._state
-        previous_stream = None if before is None else before.previous_stream
-        if before is None or _starts_anew(before, header):
-            _refuse_overtaken(before, header)
+        before, resumed = self._state, self._resumed(header)
+        if resumed is not None:
+            arrival = self._continue_stream(resumed, header, place, now_ns=now_ns)
+            arrival = replace(arrival, starts_anew=True)
+        elif before is None or starts_anew(before, header):
             arrival = self._start_stream(header, place, now_ns=now_ns)
-            previous_stream = None if before is None else before.stream
         else:
             arrival = self._continue_stream(before, header, place, now_ns=now_ns)
         self._restarted = False
-        self._state = CoverageState(
-            stream=header.stream,
-            previous_stream=previous_stream,
-            next_line=place.end_line,
-            next_seq=header.seq + 1,
-            next_mm=place.end_mm,
-            settled_line=place.top_line,
-            last_was_inspected=False,
-            t_ns=header.t_ns,
-            coil=header.coil,
-        )
+        self._state = follow_on(before, header, place)
         return arrival
+
+    def take_late(self, header: FrameHeader, place: Place, *, now_ns: int) -> Stretch | None:
+        """Rows that a frame of a former start has and nobody has booked, to be booked at once.
+
+        It was overtaken by the first frame of a new stream. To look at it would be to follow two
+        streams at a time; its rows are booked as not inspected, so that none is forgotten.
+
+        Raises:
+            FrameError: all its rows are booked already.
+        """
+        state, end = self._state, self._former(header.stream)
+        if state is None or end is None or counts_anew(end, header):
+            return None
+        lines = place.end_line - end.next_line
+        self._note_number(header)
+        if header.seq < end.next_seq or lines <= 0:
+            raise FrameError(
+                RejectReason.SEQUENCE,
+                f"frame {header.seq} of stream {header.stream} comes again after the camera was "
+                "started anew",
+            )
+        return Stretch(
+            stream=header.stream,
+            coil=None,
+            reason=NotInspectedReason.LOST,
+            from_line=end.next_line,
+            to_line=place.end_line,
+            lines=lines,
+            from_mm=place.row_mm(end.next_line - place.top_line),
+            to_mm=place.end_mm,
+            since_ns=now_ns,
+        )
+
+    def count(self, *, inspected: int = 0, not_inspected: int = 0) -> None:
+        """Add rows to the totals; negative numbers take them back."""
+        if self._state is None:
+            return
+        inspected += self._state.lines_inspected
+        not_inspected += self._state.lines_not_inspected
+        self._state = self._state.model_copy(
+            update={"lines_inspected": inspected, "lines_not_inspected": not_inspected}
+        )
+
+    def _former(self, stream: str) -> StreamEnd | None:
+        known = () if self._state is None else self._state.former
+        return next((end for end in known if end.stream == stream), None)
+
+    def _resumed(self, header: FrameHeader) -> CoverageState | None:
+        """The books as they stood at the end of a former stream that goes on after all."""
+        state, end = self._state, self._former(header.stream)
+        if state is None or end is None or counts_anew(end, header):
+            return None
+        gone_on = {"last_was_inspected": False, "next_mm": None, "coil": None}
+        return state.model_copy(update=end.model_dump() | gone_on)
 
     def _start_stream(self, header: FrameHeader, place: Place, *, now_ns: int) -> Arrival:
         """A camera that is new, or was started anew: rows before its first frame are a gap."""
@@ -155,6 +177,7 @@ class CoverageBook:
             reason = RejectReason.DUPLICATE
             if header.seq >= before.next_seq or place.end_line > before.next_line:
                 reason = RejectReason.SEQUENCE
+            self._note_number(header)
             raise FrameError(
                 reason,
                 f"frame {header.seq} at row {place.top_line} of stream {header.stream}: rows up to "
@@ -187,6 +210,18 @@ class CoverageBook:
             follows_on=gap is None and before.last_was_inspected,
             starts_anew=False,
         )
+
+    def _note_number(self, header: FrameHeader) -> None:
+        """A frame that came and was refused is not missing when the next one comes."""
+        state, end = self._state, self._former(header.stream)
+        if state is None:
+            return
+        if state.stream == header.stream and header.seq >= state.next_seq:
+            latest_ns = max(state.t_ns, header.t_ns)
+            self._state = state.model_copy(update={"next_seq": header.seq + 1, "t_ns": latest_ns})
+        elif end is not None and header.seq >= end.next_seq:
+            moved_on = move_on(state.former, header)
+            self._state = state.model_copy(update={"former": moved_on})
 
     def take_unsettled(self, scale: Scale | None, *, now_ns: int) -> Stretch | None:
         """Rows that were booked before a restart, but not told: to be booked anew, once."""
@@ -260,29 +295,3 @@ class CoverageBook:
         self._state = self._state.model_copy(
             update={"settled_line": settled, "last_was_inspected": last_was_inspected}
         )
-
-
-def _starts_anew(before: CoverageState, header: FrameHeader) -> bool:
-    """A new stream, or one whose numbers go back while its clock goes on.
-
-    The second breaks the contract, but to refuse such a camera's frames as duplicates would leave
-    it blind for as long as it had run before. A row counter may go back by less than the tallest
-    frame without that: these are rows sent again.
-    """
-    end_line = header.top_line + header.height
-    counts_back = header.seq < before.next_seq or end_line <= before.next_line - MAX_SIDE_PX
-    return header.stream != before.stream or (counts_back and header.t_ns > before.t_ns)
-
-
-def _refuse_overtaken(before: CoverageState | None, header: FrameHeader) -> None:
-    """Refuse the last frames of a camera's former start: to follow them would book twice.
-
-    Raises:
-        FrameError: the frame is one of them.
-    """
-    if before is None or header.stream != before.previous_stream or header.t_ns > before.t_ns:
-        return
-    raise FrameError(
-        RejectReason.SEQUENCE,
-        f"frame {header.seq} of stream {header.stream} comes after the camera was started anew",
-    )

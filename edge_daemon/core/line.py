@@ -1,60 +1,32 @@
 """What one camera has seen of the strip: its books, its open defects, and the news of both."""
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from edge_daemon.core.coils import CoilBook
 from edge_daemon.core.coverage import CoverageBook, CoverageState
-from edge_daemon.core.defects import DefectClass, Region
-from edge_daemon.core.messages import (
-    CoverageEvent,
-    DurableBody,
-    NotInspectedReason,
+from edge_daemon.core.defects import Region
+from edge_daemon.core.messages import CoverageEvent
+from edge_daemon.core.passage import News, Passage
+from edge_daemon.core.picture_quality import (
+    PictureDigest,
+    PictureFault,
+    PictureRules,
+    PictureWatch,
 )
-from edge_daemon.core.placement import Scale, place_frame
+from edge_daemon.core.placement import Place, Scale, place_frame
+from edge_daemon.core.reasons import NotInspectedReason
 from edge_daemon.core.records import FrameDefect
-from edge_daemon.core.stretches import Stretch
+from edge_daemon.core.stretches import Doubts, Stretch
 from edge_daemon.core.telling import defect_event, frame_defect, is_long
 from edge_daemon.core.tracking import REACH_PX, DefectTracker, Origin, TrackedDefect
 from edge_daemon.core.wire import FrameHeader
+from edge_daemon.errors import FrameError, RejectReason
 
+__all__ = ["CameraLine", "News", "Passage"]
 
-@dataclass(slots=True)
-class News:
-    """What one frame changed.
-
-    Attributes:
-        bodies: facts to tell, in order.
-        frames_lost: frames that the numbers say are missing.
-        lines_inspected: rows booked as inspected.
-        lines_not_inspected: rows booked as not inspected, by reason.
-        defects: classes of the defects that ended.
-    """
-
-    bodies: list[DurableBody] = field(default_factory=list)
-    frames_lost: int = 0
-    lines_inspected: int = 0
-    lines_not_inspected: Counter[NotInspectedReason] = field(default_factory=Counter)
-    defects: list[DefectClass] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A frame passing a camera.
-
-    Attributes:
-        position_mm: of its first row along the strip, where known.
-        repeated_lines: rows at its top that the frame before has shown already; they aren't
-            looked at again.
-        origin: where the rest of it lies on the strip.
-        now_ns: when it was received, ns since 1970 UTC.
-    """
-
-    position_mm: float | None
-    repeated_lines: int
-    origin: Origin
-    now_ns: int
+SILENT_AFTER_NS = 10_000_000_000
+"""Once a stream has been silent for so long, another of the camera's is followed, whatever its
+clock says; frames from before a restart come while the new stream sends, however slowly."""
 
 
 class CameraLine:
@@ -66,6 +38,7 @@ class CameraLine:
         coils: the coils on the line, shared by all cameras.
         bundle: name and version of the bundle, for the messages.
         saved: the camera's books from before a restart.
+        pictures: which pictures are not fit to be looked at; None: all are.
     """
 
     def __init__(
@@ -76,16 +49,18 @@ class CameraLine:
         coils: CoilBook,
         bundle: str,
         saved: CoverageState | None = None,
+        pictures: PictureRules | None = None,
     ) -> None:
         self._camera = camera
         self._scale = scale
         self._coils = coils
         self._bundle = bundle
         self._book = CoverageBook(saved)
+        self._pictures = None if pictures is None else PictureWatch(pictures)
         self._tracker = DefectTracker(REACH_PX)
         self._news = News()
         self._last_ns = 0
-        self._unconfirmed: list[Stretch] = []
+        self._doubts = Doubts()
 
     @property
     def camera(self) -> str:
@@ -119,10 +94,11 @@ class CameraLine:
             FrameError: its rows are already booked.
         """
         self.rebook_unsettled(now_ns=now_ns)
-        self._last_ns = now_ns
-        before = self._book.state
         place = place_frame(header, self._scale)
+        self._refuse_late(header, place, now_ns=now_ns)
+        before = self._book.state
         arrival = self._book.arrive(header, place, now_ns=now_ns)
+        self._last_ns = now_ns
         same_coil = before is not None and before.coil == header.coil
         if not (arrival.follows_on and same_coil):
             self._end_defects()
@@ -159,8 +135,9 @@ class CameraLine:
         self._tell_long()
         self._news.lines_inspected += origin.place.height_px
         self._coils.book_lines(origin.coil, inspected=origin.place.height_px)
+        self._book.count(inspected=origin.place.height_px)
         self._coils.extend(origin.coil, origin.place.end_mm)
-        self._doubt(passage)
+        self._doubts.add(passage.stretch(NotInspectedReason.ENGINE_FAULT))
         told = self._book.book_inspected(undecided_from=self._tracker.first_undecided_line)
         self._tell_missed(told)
         return tuple(
@@ -170,40 +147,30 @@ class CameraLine:
 
     def missed(self, reason: NotInspectedReason, passage: Passage) -> None:
         """Book a frame as not inspected."""
-        origin, place = passage.origin, passage.origin.place
         self._end_defects()
-        self._coils.extend(origin.coil, place.end_mm)
-        self._book_missed(
-            Stretch(
-                stream=origin.stream,
-                coil=origin.coil,
-                reason=reason,
-                from_line=place.top_line,
-                to_line=place.end_line,
-                lines=place.height_px,
-                from_mm=place.position_mm,
-                to_mm=place.end_mm,
-                since_ns=passage.now_ns,
-            )
-        )
+        self._coils.extend(passage.origin.coil, passage.origin.place.end_mm)
+        self._book_missed(passage.stretch(reason))
+
+    def judge(self, picture: PictureDigest, *, stream: str) -> PictureFault | None:
+        """Say whether the picture of a frame that has arrived is fit to be looked at."""
+        return None if self._pictures is None else self._pictures.judge(picture, stream=stream)
 
     def confirm(self) -> None:
         """Note that the engine is right: what it has said so far may be believed."""
-        self._unconfirmed.clear()
+        self._doubts.take()
 
     def distrust(self) -> None:
         """Book all as not inspected that a faulty engine may have said since it was last right."""
-        if not self._unconfirmed:
+        doubted = self._doubts.take()
+        if not doubted:
             return
         self._end_defects()
         self._tell_missed(self._book.close())
         self._book.settle()  # or a restart would tell of the last rows once more
-        for stretch in self._unconfirmed:
+        for stretch in doubted:
             self._retract(stretch, were_inspected=True)
-            self._news.lines_not_inspected[stretch.reason] += stretch.lines
-            self._coils.book_lines(stretch.coil, not_inspected=stretch.lines)
-        self._tell_missed(self._unconfirmed)
-        self._unconfirmed.clear()
+            self._count_missed(stretch)
+        self._tell_missed(doubted)
 
     def rebook_unsettled(self, *, now_ns: int) -> None:
         """After a restart, book what was neither told nor settled before it as not inspected."""
@@ -229,37 +196,48 @@ class CameraLine:
         self._tell_missed(self._book.close())
         self._book.settle()
 
-    def _doubt(self, passage: Passage) -> None:
-        """Remember rows that were inspected, until the engine has been found right."""
-        origin, place = passage.origin, passage.origin.place
-        stretch = Stretch(
-            stream=origin.stream,
-            coil=origin.coil,
-            reason=NotInspectedReason.ENGINE_FAULT,
-            from_line=place.top_line,
-            to_line=place.end_line,
-            lines=place.height_px,
-            from_mm=place.position_mm,
-            to_mm=place.end_mm,
-            since_ns=passage.now_ns,
+    def _refuse_late(self, header: FrameHeader, place: Place, *, now_ns: int) -> None:
+        """Refuse a frame of a former start while the new one sends; its rows are booked.
+
+        Where the former one has the newer exposures, or alone sends, it is the camera there is.
+
+        Raises:
+            FrameError: it is such a frame.
+        """
+        state = self._book.state
+        if state is None:
+            return
+        if not self._last_ns:  # after a restart of the daemon nobody knows who sends
+            self._last_ns = now_ns
+        is_newer = header.t_ns > state.t_ns
+        if is_newer or not 0 <= now_ns - self._last_ns < SILENT_AFTER_NS:
+            return
+        late = self._book.take_late(header, place, now_ns=now_ns)
+        if late is None:
+            return
+        self._count_missed(late)
+        self._tell_missed([late])
+        raise FrameError(
+            RejectReason.SEQUENCE,
+            f"frame {header.seq} of stream {header.stream} comes after the camera was started anew",
         )
-        if self._unconfirmed and self._unconfirmed[-1].goes_on_in(stretch):
-            self._unconfirmed[-1] = self._unconfirmed[-1].joined(stretch)
-        else:
-            self._unconfirmed.append(stretch)
 
     def _retract(self, stretch: Stretch, *, were_inspected: bool) -> None:
         """Take rows off their coil that were booked before a crash and are booked anew."""
+        inspected = stretch.lines if were_inspected else 0
+        missed = stretch.lines - inspected
         self._coils.retract_lines(
-            self._camera,
-            stretch.coil,
-            inspected=stretch.lines if were_inspected else 0,
-            not_inspected=0 if were_inspected else stretch.lines,
+            self._camera, stretch.coil, inspected=inspected, not_inspected=missed
         )
+        self._book.count(inspected=-inspected, not_inspected=-missed)
 
-    def _book_missed(self, stretch: Stretch) -> None:
+    def _count_missed(self, stretch: Stretch) -> None:
         self._news.lines_not_inspected[stretch.reason] += stretch.lines
         self._coils.book_lines(stretch.coil, not_inspected=stretch.lines)
+        self._book.count(not_inspected=stretch.lines)
+
+    def _book_missed(self, stretch: Stretch) -> None:
+        self._count_missed(stretch)
         self._tell_missed(self._book.book_not_inspected(stretch))
 
     def _tell_missed(self, stretches: Sequence[Stretch]) -> None:

@@ -11,100 +11,39 @@ ISO 8601, UTC, with six decimals and `Z`.
 | `event/defect`       | `defect`   | 1   | no       | yes                |
 | `event/coverage`     | `coverage` | 1   | no       | yes                |
 | `event/coil`         | `coil`     | 1   | no       | yes                |
+| `event/loss`         | `loss`     | 1   | no       | yes                |
 | `alarm/{name}`       | `alarm`    | 1   | yes      | yes                |
 | `status`             | `status`   | 1   | yes      | no                 |
 | `health`             | `health`   | 0   | no       | no                 |
 """
 
-import json
-import math
 import re
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
-from uuid import UUID
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import (
-    AfterValidator,
-    AllowInfNan,
     BaseModel,
     ConfigDict,
     Field,
     model_validator,
 )
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from edge_daemon.core.quantities import (
+    AlarmName,
+    CameraId,
+    ClassName,
+    CoilId,
+    Count,
+    Fraction,
+    Length,
+    Millimetres,
+    Share,
+    StreamId,
+    Text,
+    UtcTime,
+)
+from edge_daemon.core.reasons import LossReason, NotInspectedReason, Severity
+
 _CLASS_COUNT = re.compile(r"defects_[A-Za-z0-9_-]{1,64}")
-
-
-class NotInspectedReason(StrEnum):
-    """Why a stretch of strip was not looked at: a closed set, also a metric's label."""
-
-    LOST = "lost"
-    REJECTED = "rejected"
-    DECODE_ERROR = "decode_error"
-    STALE = "stale"
-    DROPPED = "dropped"
-    ENGINE_FAULT = "engine_fault"
-    DAEMON_RESTART = "daemon_restart"
-    CAMERA_RESTART = "camera_restart"
-    UNREADABLE = "unreadable"
-
-
-class Severity(StrEnum):
-    """How bad a defect is, from the bundle's class table."""
-
-    MINOR = "minor"
-    MAJOR = "major"
-    CRITICAL = "critical"
-
-
-def _to_micrometres(value: float) -> float:
-    return round(value, 3)
-
-
-def _to_four_decimals(value: float) -> float:
-    return round(value, 4)
-
-
-def _down_to_four_decimals(value: float) -> float:
-    """So that 1.0 means all: one row that is missing in a thousand metres still shows."""
-    return math.floor(value * 10_000) / 10_000
-
-
-CameraId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-CoilId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-StreamId = Annotated[str, Field(max_length=4096)]
-ClassName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-AlarmName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")]
-Text = Annotated[str, Field(max_length=500)]
-Count = Annotated[int, Field(ge=0)]
-UtcTime = Annotated[
-    str,
-    Field(
-        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$",
-        json_schema_extra={"format": "date-time"},
-    ),
-]
-Millimetres = Annotated[
-    float,
-    AllowInfNan(allow_inf_nan=False),
-    Field(ge=-1e12, le=1e12),
-    AfterValidator(_to_micrometres),
-]
-Length = Annotated[
-    float, AllowInfNan(allow_inf_nan=False), Field(ge=0, le=1e12), AfterValidator(_to_micrometres)
-]
-Fraction = Annotated[
-    float, AllowInfNan(allow_inf_nan=False), Field(ge=0, le=1), AfterValidator(_to_four_decimals)
-]
-Share = Annotated[
-    float,
-    AllowInfNan(allow_inf_nan=False),
-    Field(ge=0, le=1),
-    AfterValidator(_down_to_four_decimals),
-]
 
 
 class Body(BaseModel):
@@ -241,6 +180,35 @@ class CoilEvent(Body):
         return self
 
 
+class LossEvent(Body):
+    """Messages that will never come: why numbers between `first_seq` and `last_seq` are missing.
+
+    With `outbox_full` there was no room for them any more; `count` is exact, `first_at` and
+    `last_at` are their times, and the others of that range come or came. With `state_lost` the
+    outbox was damaged: `saved` messages were read out of it, and `count` numbers of the range were
+    not among them. Some of those were delivered before, or never given, so `exact` is false; and
+    what was lost before `first_seq` is not known.
+    """
+
+    kind = "loss"
+    topic_pattern = "event/loss"
+
+    reason: LossReason
+    count: Count
+    exact: bool
+    first_seq: Annotated[int, Field(ge=1)] | None = None
+    last_seq: Annotated[int, Field(ge=1)] | None = None
+    first_at: UtcTime | None = None
+    last_at: UtcTime | None = None
+    saved: Count | None = None
+
+    @model_validator(mode="after")
+    def _names_what_is_missing(self) -> Self:
+        if (self.count > 0) != (self.first_seq is not None and self.last_seq is not None):
+            raise ValueError(f"{self.count} missing from {self.first_seq} to {self.last_seq}")
+        return self
+
+
 class AlarmState(Body):
     """The state of one alarm, after delays: active or not, since when, how often it was raised."""
 
@@ -301,67 +269,14 @@ class HealthReport(Body):
     inspecting: bool
 
 
-DurableBody: TypeAlias = DefectEvent | CoverageEvent | CoilEvent | AlarmState
+DurableBody: TypeAlias = DefectEvent | CoverageEvent | CoilEvent | LossEvent | AlarmState
 
 BODIES: tuple[type[Body], ...] = (
     DefectEvent,
     CoverageEvent,
     CoilEvent,
+    LossEvent,
     AlarmState,
     StatusReport,
     HealthReport,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Announcement:
-    """A fact that has to reach the plant.
-
-    Attributes:
-        body: what is to be told; it knows its topic and whether the broker retains it.
-        arrived_monotonic_ns: when the frame came in that it stems from, for the latency from
-            arrival to confirmation; None where no frame is behind it.
-    """
-
-    body: DurableBody
-    arrived_monotonic_ns: int | None = None
-
-    @property
-    def topic(self) -> str:
-        """The topic below the root."""
-        return self.body.topic
-
-    @property
-    def retain(self) -> bool:
-        """Whether the broker keeps it for those who subscribe later."""
-        return self.body.retain
-
-
-def schema_name(kind: str) -> str:
-    """Return what stands in a message's `schema`."""
-    return f"edge-daemon/{kind}/v1"
-
-
-def iso_utc(unix_ns: int) -> str:
-    """Return a time as it is written in messages; what is finer than a microsecond is cut off."""
-    moment = _EPOCH + timedelta(microseconds=unix_ns // 1000)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f").rjust(26, "0") + "Z"
-
-
-def to_wire(body: Body, *, message_id: UUID, seq: int, ts_ns: int) -> bytes:
-    """Put a body into its envelope.
-
-    Args:
-        body: what is told.
-        message_id: UUIDv7 that subscribers recognise duplicates by.
-        seq: place in the station's sequence.
-        ts_ns: when it was stored, ns since 1970 UTC.
-    """
-    message: dict[str, Any] = {
-        "id": str(message_id),
-        "seq": seq,
-        "ts": iso_utc(ts_ns),
-        "schema": schema_name(body.kind),
-        **body.model_dump(mode="json", by_alias=True, exclude_none=True),
-    }
-    return json.dumps(message, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from edge_daemon.core.messages import NotInspectedReason
+from edge_daemon.core.reasons import NotInspectedReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +45,22 @@ class Stretch:
         return replace(
             self, to_line=later.to_line, lines=self.lines + later.lines, to_mm=later.to_mm
         )
+
+
+class Doubts:
+    """Rows that were inspected since the engine was last found right."""
+
+    def __init__(self) -> None:
+        self._stretches: list[Stretch] = []
+
+    def add(self, stretch: Stretch) -> None:
+        """Doubt some more rows."""
+        if self._stretches and self._stretches[-1].goes_on_in(stretch):
+            self._stretches[-1] = self._stretches[-1].joined(stretch)
+        else:
+            self._stretches.append(stretch)
+
+    def take(self) -> list[Stretch]:
+        """Give out all that is in doubt; nothing is from here on."""
+        doubted, self._stretches = self._stretches, []
+        return doubted

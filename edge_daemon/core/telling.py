@@ -1,8 +1,10 @@
 """How a defect is told: as a message to the plant, and as a part of a frame's record."""
 
 from edge_daemon.core.defects import Region
-from edge_daemon.core.messages import DefectEvent, Severity, iso_utc
+from edge_daemon.core.envelope import iso_utc
+from edge_daemon.core.messages import DefectEvent
 from edge_daemon.core.placement import Place
+from edge_daemon.core.reasons import Severity
 from edge_daemon.core.records import FrameDefect
 from edge_daemon.core.tracking import TrackedDefect
 

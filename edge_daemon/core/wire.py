@@ -24,10 +24,11 @@ Header keys (unknown ones are ignored):
 import json
 import re
 import zlib
+from collections import Counter as Tally
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Literal, NoReturn, Self, TypeAlias
+from typing import Annotated, Any, Literal, NoReturn, Self, TypeAlias
 
 from pydantic import (
     AfterValidator,
@@ -42,13 +43,15 @@ from edge_daemon.errors import FrameError, RejectReason
 
 PARTS = 3
 CAMERA_ID_PATTERN = r"^[A-Za-z0-9_-]{1,64}\Z"
+MAX_CAMERA_ID_BYTES = 64
 MAX_HEADER_BYTES = 4096
 MAX_SIDE_PX = 16384
 MAX_LINE = 2**53
 """Row counters beyond it are no longer exact in JSON as most of the world reads it."""
 _INT64_MAX = 2**63 - 1
-_PLACING = ("v", "stream", "seq", "t_ns", "height", "first_line")
+_PLACING = ("v", "stream", "seq", "height", "first_line")
 _CAMERA_ID = re.compile(CAMERA_ID_PATTERN)
+_SHOWN_CHARS = 64
 
 Part: TypeAlias = bytes | memoryview
 
@@ -106,8 +109,10 @@ class FrameHeader(BaseModel):
 
     @model_validator(mode="after")
     def _counts_rows_that_anybody_can_count(self) -> Self:
-        if self.top_line + self.height > MAX_LINE:
-            raise ValueError(f"row {self.top_line} is beyond {MAX_LINE}, which no camera reaches")
+        # With a row counter of its own a frame may still have a number that claims as many rows.
+        row = max(self.top_line, self.seq * self.height)
+        if row + self.height > MAX_LINE:
+            raise ValueError(f"row {row} is beyond {MAX_LINE}, which no camera reaches")
         return self
 
     @property
@@ -125,7 +130,7 @@ class Frame:
         header: the checked header.
         payload: packed pixels; a view on the receive buffer, not a copy.
         fault: what is wrong with the header beside the frame's place; then the rest of the header
-            is made up, and the payload empty.
+            is made up (`t_ns` is 0 where it was wrong), and the payload empty.
     """
 
     camera: str
@@ -140,14 +145,15 @@ def parse_camera_id(part: Part) -> str:
     Raises:
         FrameError: it isn't 1 to 64 letters, digits, ``_`` or ``-``.
     """
+    start = bytes(part[: MAX_CAMERA_ID_BYTES + 1])  # a part may have as many megabytes as a payload
     try:
-        camera = str(part, "utf-8")
+        camera = start.decode()
     except UnicodeDecodeError:
         camera = ""
     if not _CAMERA_ID.match(camera):
         raise FrameError(
             RejectReason.CAMERA_ID,
-            f"the camera id has to match {CAMERA_ID_PATTERN}, got {bytes(part)[:64]!r}",
+            f"the camera id has to match {CAMERA_ID_PATTERN}, got {start!r}",
         )
     return camera
 
@@ -158,30 +164,54 @@ def parse_header(part: Part) -> FrameHeader:
     Raises:
         FrameError: too long, no JSON object, wrong version, or a field outside its range.
     """
-    raw = bytes(part)
-    if len(raw) > MAX_HEADER_BYTES:
-        raise FrameError(
-            RejectReason.HEADER_SIZE, f"the header has {len(raw)} bytes, {MAX_HEADER_BYTES} at most"
-        )
     try:
-        fields = json.loads(str(raw, "utf-8"), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise FrameError(RejectReason.HEADER_JSON, f"the header is no JSON: {error}") from error
-    if not isinstance(fields, dict):
-        raise FrameError(RejectReason.HEADER_JSON, "the header has to be a JSON object")
-    version = fields.get("v")
-    if type(version) is not int or version != 1:  # neither True nor 1.0, which equal 1
-        raise FrameError(RejectReason.VERSION, f"this daemon speaks version 1, got v={version!r}")
-    try:
-        return FrameHeader.model_validate(fields)
+        return FrameHeader.model_validate(_read_fields(part))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"]) or "header"
         raise FrameError(RejectReason.HEADER_FIELD, f"{name}: {first['msg']}") from error
 
 
+def _read_fields(part: Part) -> dict[str, Any]:
+    """The header's keys and values, of version 1 and not checked any further."""
+    if len(part) > MAX_HEADER_BYTES:
+        raise FrameError(
+            RejectReason.HEADER_SIZE,
+            f"the header has {len(part)} bytes, {MAX_HEADER_BYTES} at most",
+        )
+    try:
+        fields = json.loads(
+            str(part, "utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_each_once
+        )
+    except (ValueError, RecursionError) as error:
+        raise FrameError(RejectReason.HEADER_JSON, f"the header is no JSON: {error}") from error
+    if not isinstance(fields, dict):
+        raise FrameError(RejectReason.HEADER_JSON, "the header has to be a JSON object")
+    version = fields.get("v")
+    if type(version) is not int or version != 1:  # neither True nor 1.0, which equal 1
+        raise FrameError(
+            RejectReason.VERSION, f"this daemon speaks version 1, got v={_shown(version)}"
+        )
+    return fields
+
+
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose names are unique (RFC 7493, 2.3): which of two is meant, nobody can tell."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = Tally(name for name, _ in pairs)
+        raise ValueError(f"{_shown(names.most_common(1)[0][0])} is there more than once")
+    return fields
+
+
+def _shown(value: object) -> str:
+    """What was sent, as far as a log line takes it."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}..."
 
 
 def parse(parts: Sequence[Part]) -> Frame:
@@ -217,11 +247,11 @@ def parse_placed(parts: Sequence[Part]) -> Frame:
 
 def _placing_header(part: Part) -> FrameHeader | None:
     """The header with its place as sent, other faults mended; None where the place is the fault."""
-    sent = json.loads(bytes(part))
+    sent = _read_fields(part)
     fields = {key: sent[key] for key in _PLACING if key in sent}
-    fields |= {"width": 1, "format": PixelFormat.MONO8, "codec": Codec.RAW}
+    fields |= {"t_ns": 0, "width": 1, "format": PixelFormat.MONO8, "codec": Codec.RAW}
     header = None
-    for key in ("v", "coil", "encoder_mm"):
+    for key in ("v", "t_ns", "coil", "encoder_mm"):
         tried = fields | {k: sent[k] for k in (key,) if k in sent}
         try:
             header = FrameHeader.model_validate(tried)

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
+from edge_daemon.addresses import is_loopback
 from edge_daemon.errors import ConfigurationError
-from edge_daemon.settings import MqttSection
+from edge_daemon.settings import PASSWORD_IN_URL, MqttSection
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 _ROOT = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*")
@@ -47,6 +48,14 @@ class Broker:
         """The same at each start, so that the broker drops a half-open connection of before."""
         role = "" if self.role == "daemon" else f"{self.role}-"
         return f"edge-daemon-{role}{self.root.replace('/', '-')}"
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What works, but should not stay so."""
+        if self.password_file is None or self.tls or is_loopback(self.host):
+            return ()
+        warning = f"the password for {self.host} goes over the network in clear; use mqtts://"
+        return (f"[mqtt] url: {warning}",)
 
     @classmethod
     def from_config(cls, section: MqttSection) -> Self | None:
@@ -109,32 +118,41 @@ class Broker:
         """Read the password, less the line's end.
 
         Raises:
-            OSError: the file can't be read.
+            ConfigurationError: the file can't be read, or is no line of text.
         """
         if self.password_file is None:
             return None
-        return self.password_file.read_text(encoding="utf-8").rstrip("\r\n")
+        setting = f'[mqtt] password_file = "{self.password_file}"'
+        try:
+            password = self.password_file.read_text(encoding="utf-8").rstrip("\r\n")
+        except OSError as error:
+            raise ConfigurationError(
+                f"{setting}: can't be read ({error.strerror}); as a service it comes by "
+                "LoadCredential="
+            ) from error
+        except UnicodeDecodeError:  # the error would show a piece of it
+            raise ConfigurationError(f"{setting}: has to be UTF-8 text") from None
+        if not password:
+            raise ConfigurationError(f"{setting}: is empty; it has to hold the password")
+        return password
 
 
 def _split(url: str) -> tuple[str, int, str, str | None]:
+    shown = PASSWORD_IN_URL.sub(r"\1:***@", url)
+    if shown != url:
+        raise ConfigurationError(
+            f"MQTT URL {shown!r}: no password here; put it into a file and name it as password_file"
+        )
     try:
         parts = urlsplit(url)
         port = parts.port
         host = (parts.hostname or "").encode("idna").decode()
     except ValueError as error:
-        raise ConfigurationError(f"MQTT URL {_without_password(url)!r}: {error}") from error
-    if parts.password is not None:
-        raise ConfigurationError(
-            f"MQTT URL {_without_password(url)!r}: no password here; put it into a file and name"
-            " it as password_file"
-        )
-    if parts.scheme not in _PORTS or not host or parts.path not in {"", "/"} or parts.query:
+        raise ConfigurationError(f"MQTT URL {url!r}: {error}") from error
+    odd = parts.path not in {"", "/"} or parts.query or parts.fragment or re.search(r"\s|:/?$", url)
+    if parts.scheme not in _PORTS or not host or port == 0 or odd:
         raise ConfigurationError(
             f"MQTT URL {url!r}: expected mqtt://[user@]host[:port] or mqtts://[user@]host[:port]"
         )
     username = None if parts.username is None else unquote(parts.username)
     return host, port or _PORTS[parts.scheme], parts.scheme, username
-
-
-def _without_password(url: str) -> str:
-    return re.sub(r"(://[^:@/]*):[^@/]*@", r"\1:***@", url)

@@ -10,20 +10,20 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from types import TracebackType
-from typing import Final, Self, TypeAlias
+from typing import Final, Self
 
 from edge_daemon.clock import Clock
 from edge_daemon.core.messages import HealthReport, StatusReport
 from edge_daemon.delivery.broker import Broker
 from edge_daemon.delivery.intake import Booking, Intake
-from edge_daemon.delivery.mqtt import Acknowledged, Closed, Connected, LinkEvent
 from edge_daemon.delivery.observer import DeliveryObserver
 from edge_daemon.delivery.outbox import DEFAULT_MAX_BYTES, Outbox
 from edge_daemon.delivery.patience import DEFAULT_PATIENCE, Patience
+from edge_daemon.delivery.recovery import Recovery
+from edge_daemon.delivery.rounds import Event, Flush, Rounds, Stop
 from edge_daemon.delivery.sender import Sender
 from edge_daemon.errors import StoreError
 
@@ -32,25 +32,9 @@ __all__ = ["Booking", "Courier"]
 _log = logging.getLogger(__name__)
 
 _TURN_S: Final = 0.5
-_TURN_NS: Final = int(_TURN_S * 1e9)
 _QUEUED_BOOKINGS: Final = 256
-_GROUP_EVENTS: Final = 1024
-_LINGER_S: Final = 0.05
-_FAREWELL_S: Final = 2.0
-_DRAIN_S: Final = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Flush:
-    done: threading.Event
-
-
-@dataclass(frozen=True, slots=True)
-class _Stop:
-    drain_s: float
-
-
-_Event: TypeAlias = Booking | _Flush | _Stop | LinkEvent
+# With the farewell 2.8 s: a stop under load has 10 s in all.
+_DRAIN_S: Final = 2.0
 
 
 class Courier:
@@ -68,7 +52,7 @@ class Courier:
         on_announced: gets the topic below the root and the payload of each message just stored.
         beat: called at least twice a second while the thread is well.
         patience: waits and window.
-        max_bytes: limit of the outbox's file; when it is reached, bookings wait.
+        max_bytes: limit of the outbox's file; when it is reached, what matters least is given up.
     """
 
     def __init__(
@@ -94,7 +78,7 @@ class Courier:
         self._on_announced = on_announced
         self._beat = beat
         self._patience = patience
-        self._inbox: SimpleQueue[_Event] = SimpleQueue()
+        self._inbox: SimpleQueue[Event] = SimpleQueue()
         # Counts bookings submitted and not yet on disk; the inbox itself knows no limit.
         self._room = threading.Semaphore(_QUEUED_BOOKINGS)
         self._opened = threading.Event()
@@ -103,10 +87,8 @@ class Courier:
         self._initial_state: dict[str, str] = {}
         self._intake = Intake(self._outbox, clock, self._room)
         self._sender: Sender | None = None
-        self._delivery_trouble: str | None = None
-        self._stop: _Stop | None = None
+        self._rounds: Rounds | None = None
         self._farewell = True
-        self._told: tuple[int, int] | None = None
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -132,7 +114,17 @@ class Courier:
     @property
     def set_aside(self) -> Path | None:
         """Where an outbox went that couldn't be used; None is the rule."""
-        return self._outbox.set_aside
+        return None if self.recovery is None else self.recovery.aside
+
+    @property
+    def recovery(self) -> Recovery | None:
+        """What became of an outbox that couldn't be used, now or at the start; None is the rule."""
+        return self._outbox.recovery
+
+    @property
+    def shed(self) -> int:
+        """How many messages were given up since the start, for want of room."""
+        return self._outbox.shed
 
     @property
     def alive(self) -> bool:
@@ -142,7 +134,7 @@ class Courier:
     @property
     def degraded(self) -> str | None:
         """Why nothing can be made durable just now; None while all is well."""
-        return self._intake.trouble or self._delivery_trouble
+        return self._intake.trouble or (self._rounds.trouble if self._rounds else None)
 
     @property
     def connected(self) -> bool:
@@ -180,7 +172,7 @@ class Courier:
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until everything submitted before is on disk; return whether it is."""
-        flush = _Flush(threading.Event())
+        flush = Flush(threading.Event())
         self._inbox.put(flush)
         return flush.done.wait(timeout_s)
 
@@ -194,14 +186,16 @@ class Courier:
         What couldn't be delivered stays in the outbox for the next start. Calling it again only
         waits for the thread's end.
         """
-        self._inbox.put(_Stop(drain_s))
+        self._inbox.put(Stop(drain_s))
         self._thread.join()
 
     def _run(self) -> None:
         try:
             with self._outbox as outbox:
-                self._open(outbox)
-                self._serve()
+                rounds = self._rounds = self._open(outbox)
+                self._opened.set()
+                rounds.serve()
+                rounds.leave(farewell=self._farewell)
         except StoreError as error:
             if self._opened.is_set():
                 raise
@@ -209,10 +203,13 @@ class Courier:
         finally:
             self._opened.set()
 
-    def _open(self, outbox: Outbox) -> None:
-        revived = outbox.revive()
-        if revived:
-            _log.info("%d messages refused for good earlier are offered again", revived)
+    def _open(self, outbox: Outbox) -> Rounds:
+        again = outbox.revive()
+        if again:
+            _log.info("%d messages refused for good earlier are offered again", again)
+        # The last run didn't take leave of the broker: perhaps the whole box went down.
+        if outbox.recall():
+            _log.info("what was confirmed just before the last run ended is sent again")
         self._initial_state = outbox.state()
         if self._broker is not None:
             self._sender = Sender(
@@ -225,84 +222,13 @@ class Courier:
                 observer=self._observer,
                 patience=self._patience,
             )
-        self._opened.set()
-
-    def _serve(self) -> None:
-        while self._stop is None:
-            self._turn()
-        self._turn_until(self._nothing_left, self._stop.drain_s)
-        if self._intake.waiting:
-            _log.error("%d bookings were not made durable: %s", self._intake.waiting, self.degraded)
-        if self._sender is not None:
-            if self._farewell:
-                self._sender.say_goodbye()
-                self._turn_until(self._gone, _FAREWELL_S)
-            self._sender.cut()
-
-    def _turn_until(self, reached: Callable[[], bool], limit_s: float) -> None:
-        deadline_ns = self._clock.monotonic_ns() + int(limit_s * 1e9)
-        while not reached() and (left_ns := deadline_ns - self._clock.monotonic_ns()) > 0:
-            self._turn(left_ns)
-
-    def _nothing_left(self) -> bool:
-        undelivered = self._sender is not None and self._outbox.depth > 0
-        return not self._intake.waiting and not undelivered
-
-    def _gone(self) -> bool:
-        return self._sender is None or self._sender.over
-
-    def _turn(self, most_ns: int = _TURN_NS) -> None:
-        self._beat()
-        self._take(min(most_ns, self._idle_ns()))
-        for message in self._intake.commit():
-            self._on_announced(message.topic, message.payload)
-        try:
-            if self._sender is not None:
-                self._sender.turn()
-            self._tell_depth()
-            self._delivery_trouble = None
-        except StoreError as error:
-            self._delivery_trouble = str(error)
-
-    def _idle_ns(self) -> int:
-        waits_ns = [_TURN_NS, self._intake.wait_ns()]
-        if self._sender is not None:
-            waits_ns.append(self._sender.wait_ns())
-        return min(wait_ns for wait_ns in waits_ns if wait_ns is not None)
-
-    def _take(self, wait_ns: int) -> None:
-        """Take in what came in; the longer the last commit took, the more goes into the next.
-
-        A booking that tells nobody anything may wait for others: a commit for each frame would wear
-        flash out, and a crash only makes a few more rows count as not inspected.
-        """
-        try:
-            event = self._inbox.get(timeout=wait_ns / 1e9)
-            due_s = time.monotonic() + _LINGER_S
-            for _ in range(_GROUP_EVENTS):
-                self._sort(event)
-                if not (isinstance(event, Booking) and not event.announcements):
-                    due_s = 0.0
-                left_s = due_s - time.monotonic()
-                event = self._inbox.get(left_s > 0.0, max(left_s, 0.0))
-            self._sort(event)
-        except Empty:
-            return
-
-    def _sort(self, event: _Event) -> None:
-        match event:
-            case Booking():
-                self._intake.take(event)
-            case _Flush():
-                self._intake.tell_when_durable(event.done)
-            case _Stop():
-                self._stop = event
-            case Connected() | Acknowledged() | Closed():
-                if self._sender is not None:
-                    self._sender.handle(event)
-
-    def _tell_depth(self) -> None:
-        told = (self._outbox.depth, self._outbox.last_seq)
-        if told != self._told:
-            self._observer.depth_changed(self._outbox.depth, self._outbox.oldest_ns())
-            self._told = told
+        return Rounds(
+            outbox,
+            inbox=self._inbox,
+            intake=self._intake,
+            sender=self._sender,
+            clock=self._clock,
+            observer=self._observer,
+            on_announced=self._on_announced,
+            beat=self._beat,
+        )

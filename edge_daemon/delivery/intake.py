@@ -2,14 +2,16 @@
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from edge_daemon.clock import Clock
-from edge_daemon.core.messages import Announcement
+from edge_daemon.core.envelope import Announcement
 from edge_daemon.delivery.backoff import Backoff
-from edge_daemon.delivery.outbox import Outbox, StoredMessage
+from edge_daemon.delivery.database import FullError
+from edge_daemon.delivery.outbox import Outbox
+from edge_daemon.delivery.rows import StoredMessage
 from edge_daemon.errors import StoreError
 
 _log = logging.getLogger(__name__)
@@ -73,10 +75,11 @@ class Intake:
             return None
         return max(self._retry_at_ns - self._clock.monotonic_ns(), 0)
 
-    def commit(self) -> list[StoredMessage]:
+    def commit(self) -> Sequence[StoredMessage]:
         """Commit what waits, if it is time to; return what is newly stored.
 
-        A failure keeps the batch as it is, is told by `trouble` and tried again later.
+        A failure keeps the batch as it is, is told by `trouble` and tried again later. Where the
+        outbox is full, room is made, and told.
         """
         stored: list[StoredMessage] = []
         if self._batch:
@@ -84,6 +87,8 @@ class Intake:
                 return []
             try:
                 stored = self._store()
+            except FullError as error:
+                return self._make_room(error)
             except StoreError as error:
                 self._put_off(error)
                 return []
@@ -103,6 +108,20 @@ class Intake:
             _log.warning("the outbox takes messages again")
         self._trouble = None
         return stored
+
+    def _make_room(self, full: FullError) -> Sequence[StoredMessage]:
+        try:
+            room = self._outbox.make_room()
+        except StoreError as error:
+            self._put_off(error)
+            return []
+        if room.told:
+            _log.error("the outbox is full; messages were given up, %d so far", self._outbox.shed)
+        if room.try_again:
+            self._trouble = f"{full}; what matters least is given up"
+        else:
+            self._put_off(full)
+        return room.told
 
     def _put_off(self, error: StoreError) -> None:
         if self._trouble is None:

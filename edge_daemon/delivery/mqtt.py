@@ -21,7 +21,10 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_daemon.delivery.broker import Broker
+from edge_daemon.delivery.identity import identify
 from edge_daemon.delivery.outgoing import Outgoing, blank_properties
+from edge_daemon.delivery.trouble import hung_up, in_words
+from edge_daemon.errors import ConfigurationError
 
 SUCCESS: Final = 0x00
 NO_SUBSCRIBERS: Final = 0x10
@@ -103,7 +106,7 @@ class _Client(paho.Client):
         try:
             return super().loop_forever(timeout, retry_first_connection=False)
         except (OSError, ValueError) as error:
-            self.link.note_end(str(error) or type(error).__name__)
+            self.link.note_end(in_words(error))
             return MQTTErrorCode.MQTT_ERR_CONN_LOST
         finally:
             # Still open where an exception ended the thread.
@@ -127,6 +130,7 @@ class Link:
         self._client: _Client | None = None
         # Written by paho's thread, read by it at its end: no lock.
         self._end_reason = _CLOSED_BY_US
+        self._accepted = False
         self._end_code: int | None = None
         # Set by the owner, read by paho's thread, which may be about to connect just then.
         self._aborted = False
@@ -135,7 +139,7 @@ class Link:
         """Start connecting, on a thread of its own; returns at once."""
         try:
             client = self._make_client()
-        except (OSError, ValueError) as error:
+        except (ConfigurationError, OSError, ValueError) as error:
             self.note_end(f"can't prepare the connection: {error}")
             self.report_end()
             return
@@ -204,7 +208,7 @@ class Link:
             retain=will.retain,
             properties=will.properties(PacketTypes.WILLMESSAGE),
         )
-        identify(client, broker)
+        identify(client, broker, on_trouble=self._on_trouble)
         connect = blank_properties(PacketTypes.CONNECT)
         connect.SessionExpiryInterval = 0
         client.connect_async(
@@ -227,6 +231,7 @@ class Link:
         if code.is_failure:
             self.note_end(f"the broker refused the connection: {code}", code.value)
             return
+        self._accepted = True
         self._inbox.put(
             Connected(
                 self,
@@ -246,8 +251,15 @@ class Link:
         if flags.is_disconnect_packet_from_server:
             self.note_end(f"the broker closed the connection: {code}", code.value)
         elif code.is_failure and self._end_reason == _CLOSED_BY_US:
+            if not self._accepted:
+                self.note_end(hung_up(tls=self._broker.tls))
+                return
             # The code is paho's own: 0x82 where it couldn't make sense of what the broker sent.
             self.note_end(f"the connection was lost: {code}", code.value)
+
+    def _on_trouble(self, error: ssl.SSLError) -> None:
+        if self._end_reason == _CLOSED_BY_US:
+            self.note_end(in_words(error))
 
     def _on_publish(
         self,
@@ -265,18 +277,3 @@ def _cut(connection: object) -> None:
         # Wakes paho's thread even where the peer is silent; it then closes the socket itself.
         with contextlib.suppress(OSError, ValueError):
             connection.shutdown(socket.SHUT_RDWR)
-
-
-def identify(client: paho.Client, broker: Broker) -> None:
-    """Give a client what it needs to be let in: password, certificates.
-
-    Raises:
-        OSError: a file can't be read or isn't what it should be.
-    """
-    if broker.username is not None:
-        client.username_pw_set(broker.username, broker.password())
-    if broker.tls:
-        context = ssl.create_default_context(cafile=broker.ca_file)
-        if broker.cert_file is not None:
-            context.load_cert_chain(broker.cert_file, broker.key_file)
-        client.tls_set_context(context)

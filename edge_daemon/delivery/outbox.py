@@ -3,8 +3,9 @@
 One SQLite file holds three tables that change together, in one transaction:
 
 - `outbox`: a row for each message not yet confirmed, keyed by its `seq`, as the very bytes that go
-  out (`pending`), or given up until the next start (`dead`, with the reason);
-- `station`: one row, the last `seq` given;
+  out (`pending`), or given up until the next start (`dead`, with the reason); and, for a moment,
+  those that were confirmed (`confirmed_monotonic_ns`), in case the broker forgets them;
+- `station`: one row, the last `seq` given and how many bookings were committed;
 - `state`: JSON documents of the pipeline (how far each camera was inspected, open coils), so that
   what is claimed as inspected and what is announced about it can't part company in a crash.
 
@@ -15,43 +16,26 @@ file when two connections write and checkpoint at the same time.
 
 import json
 import os
-import sqlite3
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Final, Self
 
 from edge_daemon.clock import Clock
-from edge_daemon.core.ids import RANDOM_BYTES, uuid7
-from edge_daemon.core.messages import Announcement, Body, to_wire
-from edge_daemon.delivery.database import open_database, store_error, transaction
+from edge_daemon.core.envelope import Announcement
+from edge_daemon.core.messages import Body
+from edge_daemon.delivery.database import Connector, FullError, connect
+from edge_daemon.delivery.doubt import Doubt
+from edge_daemon.delivery.recovery import Recovery
+from edge_daemon.delivery.rows import Scribe, StoredMessage, insert, set_documents
+from edge_daemon.delivery.shedding import Room, Shedder
+from edge_daemon.delivery.store import Store
 from edge_daemon.errors import StoreError
 
-DEFAULT_MAX_BYTES = 1 << 30
+DEFAULT_MAX_BYTES: Final = 1 << 30
 
-
-@dataclass(frozen=True, slots=True)
-class StoredMessage:
-    """A message as it lies in the outbox and goes out.
-
-    Attributes:
-        seq: place in the station's sequence.
-        topic: below the root.
-        retain: whether the broker shall keep it.
-        payload: UTF-8 JSON, envelope included.
-        created_ns: wall time of storing, ns since 1970 UTC.
-        arrived_monotonic_ns: when the frame behind it arrived; only meaningful in the process
-            that stored it.
-    """
-
-    seq: int
-    topic: str
-    retain: bool
-    payload: bytes
-    created_ns: int
-    arrived_monotonic_ns: int | None
+_SHED_PART: Final = 64
+_ROW_BYTES: Final = 300
 
 
 class Outbox:
@@ -63,9 +47,7 @@ class Outbox:
         random_bytes: randomness of the ids, `os.urandom` but for replays.
         max_bytes: the file grows no further than this; beyond it `commit` fails while confirming
             still works, so that a full outbox can drain.
-
-    Attributes:
-        set_aside: where a database that couldn't be used was moved on opening; else None.
+        connector: opens a file with SQLite.
     """
 
     def __init__(
@@ -75,25 +57,20 @@ class Outbox:
         *,
         random_bytes: Callable[[int], bytes] = os.urandom,
         max_bytes: int = DEFAULT_MAX_BYTES,
+        connector: Connector = connect,
     ) -> None:
-        self.set_aside: Path | None = None
-        self._path = path
-        self._clock = clock
-        self._random_bytes = random_bytes
+        self._scribe = Scribe(clock, random_bytes)
         self._max_bytes = max_bytes
-        self._connection: sqlite3.Connection | None = None
-        self._last_seq = 0
-        self._depth = 0
-        self._dead = 0
+        self._store = Store(
+            path, clock, scribe=self._scribe, max_bytes=max_bytes, connector=connector
+        )
+        self._shedder = Shedder(self._store, self._scribe)
+        self._refused_bytes = 0
+        self._doubt = Doubt(self._store)
+        self._oldest_seq = 0
 
     def __enter__(self) -> Self:
-        connection, self.set_aside = open_database(
-            self._path, max_bytes=self._max_bytes, now_ns=self._clock.now_ns()
-        )
-        self._connection = connection
-        self._last_seq = _number(connection, "SELECT seq FROM station")
-        self._depth = _number(connection, "SELECT count(*) FROM outbox WHERE fate = 'pending'")
-        self._dead = _number(connection, "SELECT count(*) FROM outbox WHERE fate = 'dead'")
+        self._store.open()
         return self
 
     def __exit__(
@@ -102,24 +79,32 @@ class Outbox:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._store.close()
+
+    @property
+    def recovery(self) -> Recovery | None:
+        """What became of a database that couldn't be used; None is the rule."""
+        return self._store.recovery
 
     @property
     def last_seq(self) -> int:
         """The seq of the last message stored; 0 before the first."""
-        return self._last_seq
+        return self._store.counts.last_seq
 
     @property
     def depth(self) -> int:
         """How many messages wait for confirmation, without the dead ones."""
-        return self._depth
+        return self._store.counts.pending
 
     @property
     def dead(self) -> int:
         """How many messages were given up until the next start."""
-        return self._dead
+        return self._store.counts.dead
+
+    @property
+    def shed(self) -> int:
+        """How many messages were given up for want of room."""
+        return self._shedder.count
 
     def commit(
         self, announcements: Sequence[Announcement], state: Mapping[str, str | None]
@@ -131,49 +116,61 @@ class Outbox:
             state: documents to set, or with None to remove.
 
         Raises:
+            FullError: the file may not grow, or the disk is full: `make_room` may help.
             StoreError: nothing was changed; the same call may be repeated.
         """
-        if not announcements and not state:
+        if not (announcements or state):
             return []
-        messages = [
-            self._stored(announcement, self._last_seq + place)
-            for place, announcement in enumerate(announcements, start=1)
+        self._store.opened()
+        done = self._doubt.stored(announcements)
+        rows = [
+            self._scribe.write(announcement, self.last_seq + place)
+            for place, announcement in enumerate(announcements[len(done) :], start=1)
         ]
-        with self._transaction() as connection:
-            connection.executemany(
-                "INSERT INTO outbox (seq, message_id, topic, retain, payload, created_ns,"
-                " arrived_monotonic_ns) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (m.seq, message_id, m.topic, m.retain, m.payload, m.created_ns,
-                     m.arrived_monotonic_ns)
-                    for message_id, m in messages
-                ],
-            )  # fmt: skip
-            connection.execute("UPDATE station SET seq = seq + ?", (len(messages),))
-            for key, value in state.items():
-                if value is None:
-                    connection.execute("DELETE FROM state WHERE key = ?", (key,))
-                else:
-                    connection.execute(
-                        "INSERT INTO state (key, value) VALUES (?, ?)"
-                        " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                        (key, value),
-                    )
-        self._last_seq += len(messages)
-        self._depth += len(messages)
-        return [message for _, message in messages]
+        wanted_bytes = sum(_ROW_BYTES + len(row.message.payload) for row in rows) + sum(
+            len(text or "") for text in state.values()
+        )
+        try:
+            with self._store.booking(len(rows), wanted_bytes) as connection:
+                insert(connection, rows)
+                set_documents(connection, state)
+        except FullError:
+            self._refused_bytes = wanted_bytes
+            raise
+        except StoreError:
+            self._doubt.remember(announcements, rows)
+            raise
+        self._doubt.forget()
+        return [row.message for row in (*done, *rows)]
+
+    def make_room(self) -> Room:
+        """Let go of what matters least, after a `commit` that was refused with `FullError`.
+
+        Where it is the disk that is full, nothing would be won by it.
+
+        Raises:
+            StoreError: not even that could be written.
+        """
+        if not self._store.is_at_its_limit(self._refused_bytes):
+            return Room(try_again=False)
+        if self._store.counts.confirmed:
+            self.forget_confirmed()
+            return Room(try_again=True)
+        return self._shedder.shed(
+            wanted_bytes=max(2 * self._refused_bytes, self._max_bytes // _SHED_PART)
+        )
 
     def state(self) -> dict[str, str]:
         """Return all documents of the pipeline."""
-        return dict(self._select("SELECT key, value FROM state ORDER BY key"))
+        return dict(self._store.select("SELECT key, value FROM state ORDER BY key"))
 
     def pending(
         self, *, after_seq: int, limit: int, held_topics: Collection[str] = ()
     ) -> list[StoredMessage]:
         """Return up to `limit` messages behind `after_seq`, in order, but none of held topics."""
-        rows = self._select(
+        rows = self._store.select(
             "SELECT seq, topic, retain, payload, created_ns, arrived_monotonic_ns FROM outbox"
-            " WHERE seq > ? AND fate = 'pending' "
+            " WHERE seq > ? AND fate = 'pending' AND confirmed_monotonic_ns IS NULL"
             " AND topic NOT IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?",
             (after_seq, json.dumps(list(held_topics)), limit),
         )
@@ -184,24 +181,92 @@ class Outbox:
 
     def oldest_ns(self) -> int | None:
         """Return when the oldest waiting message was stored, ns since 1970 UTC."""
-        if not self._depth:
+        if not self.depth:
             return None
-        rows = self._select(
-            "SELECT created_ns FROM outbox WHERE fate = 'pending' ORDER BY seq LIMIT 1"
+        rows = self._store.select(
+            "SELECT seq, created_ns FROM outbox WHERE seq >= ? AND fate = 'pending'"
+            " AND confirmed_monotonic_ns IS NULL ORDER BY seq LIMIT 1",
+            (self._oldest_seq,),
         )
-        return int(rows[0][0]) if rows else None
+        # Saves going through all that is confirmed and still kept, the next time.
+        for seq, created_ns in rows:
+            self._oldest_seq = seq
+            return int(created_ns)
+        return None
 
-    def remove(self, seqs: Iterable[int]) -> None:
-        """Delete messages that the broker has confirmed.
+    def settle(
+        self, confirmed: Collection[int], *, confirmed_ns: int, forget: Collection[int] = ()
+    ) -> None:
+        """Note what the broker has confirmed, and delete what was confirmed long enough ago.
+
+        Args:
+            confirmed: stay in the file for a while.
+            confirmed_ns: monotonic time.
+            forget: to be deleted.
 
         Raises:
-            StoreError: nothing was deleted; they would be sent again after a restart.
+            StoreError: nothing was changed.
         """
-        with self._transaction() as connection:
-            gone = connection.executemany(
-                "DELETE FROM outbox WHERE seq = ? AND fate = 'pending'", [(seq,) for seq in seqs]
+        try:
+            self._settle(confirmed, confirmed_ns, forget)
+        except FullError:
+            # A row gets longer by the time. Where there is no room for that, nothing is kept.
+            with self._store.writing() as connection:
+                connection.executemany(
+                    "DELETE FROM outbox WHERE seq = ? AND fate = 'pending'",
+                    [(seq,) for seq in {*confirmed, *forget}],
+                )
+            self._store.recount()
+
+    def _settle(
+        self, confirmed: Collection[int], confirmed_ns: int, forget: Collection[int]
+    ) -> None:
+        with self._store.writing() as connection:
+            kept = connection.executemany(
+                "UPDATE outbox SET confirmed_monotonic_ns = ?"
+                " WHERE seq = ? AND fate = 'pending' AND confirmed_monotonic_ns IS NULL",
+                [(confirmed_ns, seq) for seq in confirmed],
             ).rowcount
-        self._depth -= gone
+            gone = connection.executemany(
+                "DELETE FROM outbox WHERE seq = ? AND confirmed_monotonic_ns IS NOT NULL",
+                [(seq,) for seq in forget],
+            ).rowcount
+        kept, gone = max(kept, 0), max(gone, 0)
+        self._store.change(pending=-kept, confirmed=kept - gone)
+
+    def recall(self, seqs: Iterable[int] | None = None) -> int:
+        """Let confirmed messages wait again, as if they hadn't been; return how many.
+
+        Args:
+            seqs: which; None: all, as after a crash.
+
+        Raises:
+            StoreError: nothing was changed.
+        """
+        if not self._store.counts.confirmed:
+            return 0
+        which = None if seqs is None else json.dumps(list(seqs))
+        with self._store.writing() as connection:
+            recalled = connection.execute(
+                "UPDATE outbox SET confirmed_monotonic_ns = NULL"
+                " WHERE confirmed_monotonic_ns IS NOT NULL"
+                " AND (?1 IS NULL OR seq IN (SELECT value FROM json_each(?1)))",
+                (which,),
+            ).rowcount
+        self._store.change(pending=recalled, confirmed=-recalled)
+        self._oldest_seq = 0
+        self._shedder.look_again()
+        return recalled
+
+    def forget_confirmed(self) -> None:
+        """Delete all that was confirmed.
+
+        Raises:
+            StoreError: nothing was changed.
+        """
+        with self._store.writing() as connection:
+            connection.execute("DELETE FROM outbox WHERE confirmed_monotonic_ns IS NOT NULL")
+        self._store.change(confirmed=-self._store.counts.confirmed)
 
     def bury(self, seq: int, reason: str) -> None:
         """Stop offering a message that the broker will never take as it is.
@@ -209,13 +274,12 @@ class Outbox:
         Raises:
             StoreError: nothing was changed.
         """
-        with self._transaction() as connection:
+        with self._store.writing() as connection:
             buried = connection.execute(
                 "UPDATE outbox SET fate = 'dead', reason = ? WHERE seq = ? AND fate = 'pending'",
                 (reason, seq),
             ).rowcount
-        self._depth -= buried
-        self._dead += buried
+        self._store.change(pending=-buried, dead=buried)
 
     def revive(self) -> int:
         """Offer the dead ones again, as the daemon does when it starts; return how many.
@@ -223,50 +287,16 @@ class Outbox:
         Raises:
             StoreError: nothing was changed.
         """
-        revived = self._dead
+        revived = self.dead
         if revived:
-            with self._transaction() as connection:
+            with self._store.writing() as connection:
                 connection.execute(
                     "UPDATE outbox SET fate = 'pending', reason = NULL WHERE fate = 'dead'"
                 )
-            self._depth += revived
-            self._dead = 0
+            self._store.change(pending=revived, dead=-revived)
+            self._oldest_seq = 0
         return revived
 
     def stamp(self, body: Body) -> bytes:
         """Put a body that isn't kept into its envelope, with the `seq` of the last that is."""
-        return self._wire(body, self._last_seq, self._clock.now_ns())[1]
-
-    def _wire(self, body: Body, seq: int, now_ns: int) -> tuple[str, bytes]:
-        message_id = uuid7(now_ns, self._random_bytes(RANDOM_BYTES))
-        return str(message_id), to_wire(body, message_id=message_id, seq=seq, ts_ns=now_ns)
-
-    def _stored(self, announcement: Announcement, seq: int) -> tuple[str, StoredMessage]:
-        now_ns = self._clock.now_ns()
-        message_id, payload = self._wire(announcement.body, seq, now_ns)
-        return message_id, StoredMessage(
-            seq,
-            announcement.topic,
-            announcement.retain,
-            payload,
-            now_ns,
-            announcement.arrived_monotonic_ns,
-        )
-
-    def _transaction(self) -> AbstractContextManager[sqlite3.Connection]:
-        return transaction(self._opened(), self._path)
-
-    def _select(self, query: str, values: Sequence[str | int] = ()) -> list[tuple[Any, ...]]:
-        try:
-            return self._opened().execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            raise store_error(self._path, error) from error
-
-    def _opened(self) -> sqlite3.Connection:
-        if self._connection is None:
-            raise StoreError(f"{self._path}: not open; use the outbox as a context manager")
-        return self._connection
-
-
-def _number(connection: sqlite3.Connection, query: str) -> int:
-    return int(connection.execute(query).fetchone()[0])
+        return self._scribe.stamp(body, self.last_seq)

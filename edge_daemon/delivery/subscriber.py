@@ -1,5 +1,6 @@
 """Following the topics, as a subscriber in the plant would."""
 
+import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,13 +9,13 @@ from types import TracebackType
 from typing import Final, Self
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_daemon.delivery.broker import Broker
-from edge_daemon.delivery.mqtt import identify
-from edge_daemon.errors import ConfigurationError
+from edge_daemon.delivery.identity import identify
+from edge_daemon.delivery.trouble import hung_up, in_words
 
 _KEEPALIVE_S: Final = 10
 _JOIN_S: Final = 6.0
@@ -48,6 +49,20 @@ class LinkChanged:
     detail: str = ""
 
 
+class _Client(paho.Client):
+    """A paho client that remembers why it couldn't connect, which paho tells nobody."""
+
+    trouble: OSError | None = None
+
+    def reconnect(self) -> MQTTErrorCode:
+        """Connect, or remember why not."""
+        try:
+            return super().reconnect()
+        except OSError as error:
+            self.trouble = error
+            raise
+
+
 class Subscriber:
     """A connection that subscribes to everything below the broker's root; it comes back by itself.
 
@@ -60,20 +75,24 @@ class Subscriber:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self._events: SimpleQueue[Received | LinkChanged] = SimpleQueue()
-        self._client: paho.Client | None = None
+        self._client: _Client | None = None
+        self._complaint: str | None = None
+        self._answered = False
 
     def __enter__(self) -> Self:
-        client = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+        """Start to connect.
+
+        Raises:
+            ConfigurationError: a file of ours can't be read or isn't what it should be.
+        """
+        client = _Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
         client.suppress_exceptions = True
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_connect_fail = self._on_connect_fail
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
-        try:
-            identify(client, self._broker)
-        except OSError as error:
-            raise ConfigurationError(f"{self._broker.host}: {error}") from error
+        identify(client, self._broker, on_trouble=self._on_trouble)
         client.reconnect_delay_set(1, 5)
         client.connect_async(self._broker.host, self._broker.port, _KEEPALIVE_S, clean_start=True)
         client.loop_start()
@@ -92,6 +111,9 @@ class Subscriber:
             stopping = threading.Thread(target=self._client.loop_stop, daemon=True)
             stopping.start()
             stopping.join(_JOIN_S)
+            left_open = self._client.socket()
+            if left_open is not None and not stopping.is_alive():
+                left_open.close()  # paho's, where the connection came about while it was stopped
 
     def events(self, idle_s: float | None = None) -> Iterator[Received | LinkChanged]:
         """Yield what comes in; end after `idle_s` without anything, never where it is None."""
@@ -109,6 +131,7 @@ class Subscriber:
         code: ReasonCode,
         _properties: Properties | None,
     ) -> None:
+        self._answered = True
         if code.is_failure:
             self._events.put(LinkChanged(connected=False, detail=f"refused: {code}"))
         else:
@@ -133,11 +156,21 @@ class Subscriber:
         code: ReasonCode,
         _properties: Properties | None,
     ) -> None:
-        self._events.put(LinkChanged(connected=False, detail=str(code)))
+        unexplained = str(code) if self._answered else hung_up(tls=self._broker.tls)
+        self._events.put(LinkChanged(connected=False, detail=self._complaint or unexplained))
+        self._complaint, self._answered = None, False
 
-    def _on_connect_fail(self, _client: paho.Client, _userdata: object) -> None:
-        place = f"{self._broker.host}:{self._broker.port}"
-        self._events.put(LinkChanged(connected=False, detail=f"nobody answers at {place}"))
+    def _on_trouble(self, error: ssl.SSLError) -> None:
+        self._complaint = in_words(error)
+
+    def _on_connect_fail(self, client: paho.Client, _userdata: object) -> None:
+        trouble = client.trouble if isinstance(client, _Client) else None
+        detail = f"nobody answers at {self._broker.host}:{self._broker.port}"
+        if isinstance(trouble, ssl.SSLError):
+            detail = in_words(trouble)
+        elif trouble is not None:
+            detail = f"{detail} ({trouble.strerror or trouble})"
+        self._events.put(LinkChanged(connected=False, detail=detail))
 
     def _on_message(
         self, _client: paho.Client, _userdata: object, message: paho.MQTTMessage

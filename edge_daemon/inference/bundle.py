@@ -13,6 +13,7 @@ manifest.
 """
 
 import hashlib
+import math
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ from edge_daemon.errors import BundleError
 from edge_daemon.inference.manifest import ONNX, PROGRAM, Manifest
 
 MANIFEST = "bundle.json"
+_MAX_MANIFEST_BYTES = 2**20
+_MAX_ITEM_BYTES, _MAX_ARRAY_HEADERS_BYTES = 8, 4096
 
 Strip: TypeAlias = NDArray[np.uint8]
 """(1, 1, H, W) grey values."""
@@ -82,16 +85,20 @@ def load_bundle(directory: Path) -> Bundle:
     """
     path = directory / MANIFEST
     try:
-        text = path.read_bytes()
+        text = _read_manifest(path)
+        manifest = Manifest.model_validate_json(text)
     except OSError as error:
         raise BundleError(
             f"{path}: {error.strerror}; [bundle] path must name a folder with a {MANIFEST}"
         ) from error
-    try:
-        manifest = Manifest.model_validate_json(text)
     except ValidationError as error:
         raise BundleError(f"{path}: {_faults(error)}; export the bundle again") from error
-    _check_files(directory, manifest)
+    try:
+        _check_files(directory, manifest)
+    except OSError as error:
+        raise BundleError(
+            f"{error.filename}: {error.strerror}; let the daemon's user read the bundle's folder"
+        ) from error
     return Bundle(directory, manifest, hashlib.sha256(text).hexdigest())
 
 
@@ -103,6 +110,7 @@ def read_known_answer(bundle: Bundle) -> tuple[Strip, Probability]:
     """
     path = bundle.directory / bundle.manifest.known_answer.file
     try:
+        _check_unpacked_size(path, bundle.manifest)
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             strip, probability = arrays["strip"], arrays["probability"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
@@ -119,6 +127,32 @@ def sha256_of(path: Path) -> str:
     """SHA-256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_manifest(path: Path) -> bytes:
+    """Its text; a pipe would keep us waiting for ever, a device never end."""
+    if path.exists() and not path.is_file():
+        raise BundleError(f"{path}: no plain file; copy the bundle again")
+    with path.open("rb") as file:
+        text = file.read(_MAX_MANIFEST_BYTES + 1)
+    if len(text) > _MAX_MANIFEST_BYTES:
+        raise BundleError(
+            f"{path}: more than {_MAX_MANIFEST_BYTES} bytes, which no manifest has; "
+            "export the bundle again"
+        )
+    return text
+
+
+def _check_unpacked_size(path: Path, manifest: Manifest) -> None:
+    """Refuse an archive that unpacks to more than its arrays take, of whatever type they are."""
+    numbers = math.prod(manifest.input.shape[1:]) + math.prod(manifest.output.shape[1:])
+    most = numbers * _MAX_ITEM_BYTES + _MAX_ARRAY_HEADERS_BYTES
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > most:
+        raise BundleError(
+            f"{path}: unpacks to {unpacked} bytes, {most} at most; export the bundle again"
+        )
 
 
 def _check_files(directory: Path, manifest: Manifest) -> None:

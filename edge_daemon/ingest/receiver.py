@@ -1,10 +1,11 @@
-"""Receives cameras' messages by ZeroMQ and puts them into the backlog.
+"""Receives cameras' messages by ZeroMQ, judges who sent them, and puts them into the backlog.
 
 The daemon binds PULL sockets, cameras connect with PUSH. A socket whose message finds no room isn't
 read any more: ZeroMQ's own small buffers fill up and the camera feels it, counts what it drops, and
 the jump of its frame numbers books those rows as not inspected. Nothing here grows.
 """
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -15,8 +16,11 @@ import zmq
 
 from edge_daemon.clock import Clock
 from edge_daemon.errors import EndpointError
+from edge_daemon.ingest.admission import Admission
 from edge_daemon.ingest.backlog import Backlog
+from edge_daemon.ingest.doorkeeper import Doorkeeper
 from edge_daemon.ingest.endpoint import PullSocket, bind_pull
+from edge_daemon.ingest.memory_limit import MemoryLimit
 from edge_daemon.outcomes import Message
 
 _POLL_MS = 200
@@ -25,6 +29,8 @@ _PUT_S = 0.2
 _AT_ONCE = 16
 _JOIN_S = 5.0
 _PARTS_KEPT = 8
+_HARD_LIMIT = 2
+"""Up to so many times the allowed payload is still read, so that its rows can be booked."""
 
 
 class Receiver:
@@ -35,7 +41,12 @@ class Receiver:
         backlog: where messages go; what it has no room for stays in ZeroMQ's buffers.
         clock: stamps arrivals.
         beat: called at every turn, at least every 0.5 s.
-        max_payload_bytes: a peer that sends a longer part is disconnected.
+        max_payload_bytes: a longer payload is left out; a peer that sends a part of more than twice
+            that is disconnected.
+        max_frames_per_s: of each camera; more are left out.
+        most_cameras: so many are told apart by that.
+        door: decides who gets in, and as whom; without one everybody does.
+        memory: what the process may hold; without one it may grow as long as it can.
     """
 
     def __init__(
@@ -46,12 +57,24 @@ class Receiver:
         clock: Clock,
         beat: Callable[[], None],
         max_payload_bytes: int,
+        max_frames_per_s: float = math.inf,
+        most_cameras: int = 64,
+        door: Doorkeeper | None = None,
+        memory: MemoryLimit | None = None,
     ) -> None:
         self._endpoints = endpoints
         self._backlog = backlog
         self._clock = clock
         self._beat = beat
-        self._max_payload_bytes = max_payload_bytes
+        self._max_part_bytes = _HARD_LIMIT * max_payload_bytes
+        self._door = door
+        self._memory = memory
+        self._admission = Admission(
+            max_payload_bytes=max_payload_bytes,
+            keyed=frozenset() if door is None else door.keyed,
+            max_frames_per_s=max_frames_per_s,
+            most_cameras=most_cameras,
+        )
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._receive, name="receiver", daemon=True)
         self._sockets: list[PullSocket] = []
@@ -103,7 +126,9 @@ class Receiver:
     @contextmanager
     def _bind(self, endpoint: str) -> Iterator[PullSocket]:
         try:
-            with bind_pull(endpoint, max_part_bytes=self._max_payload_bytes) as socket:
+            with bind_pull(
+                endpoint, max_part_bytes=self._max_part_bytes, door=self._door
+            ) as socket:
                 yield socket
         except EndpointError as error:
             raise EndpointError(f"[ingest] bind: {error}") from error
@@ -116,6 +141,7 @@ class Receiver:
         try:
             while not self._stopping.is_set():
                 self._beat()
+                self._check_surroundings()
                 self._offer_again(held, poller)
                 for socket, _ in poller.poll(_HELD_POLL_MS if held else _POLL_MS):
                     self._drain(socket, held, poller)
@@ -124,13 +150,20 @@ class Receiver:
         finally:
             self._backlog.close()
 
+    def _check_surroundings(self) -> None:
+        """Fail with the doorkeeper, without whom no camera comes back, or for want of memory."""
+        if self._door is not None and self._door.failure is not None:
+            raise self._door.failure
+        if self._memory is not None:
+            self._memory.check(self._clock.monotonic_ns())
+
     def _drain(
         self, socket: PullSocket, held: dict[PullSocket, Message], poller: zmq.Poller
     ) -> None:
         """Read what has come; a socket whose message finds no room isn't read until it does."""
         for _ in range(_AT_ONCE):
             try:
-                message = _read(socket, self._clock)
+                message = self._read(socket)
             except zmq.Again:
                 return
             if not self._backlog.offer(message):
@@ -146,20 +179,23 @@ class Receiver:
                 del held[socket]
                 poller.register(socket, zmq.POLLIN)
 
+    def _read(self, socket: PullSocket) -> Message:
+        """Take one message off a socket without copying its payload, and judge it.
 
-def _read(socket: PullSocket, clock: Clock) -> Message:
-    """Take one message off a socket without copying its payload.
+        Of a message with too many parts only the first few are kept: enough to refuse it by.
 
-    Of a message with too many parts only the first few are kept: enough to refuse it by.
-
-    Raises:
-        zmq.Again: nothing has come.
-    """
-    parts = [socket.recv(zmq.NOBLOCK, copy=False)]
-    while parts[-1].more:
-        part = socket.recv(copy=False)
-        if len(parts) < _PARTS_KEPT:
-            parts.append(part)
-        else:
-            parts[-1] = part
-    return Message([p.buffer for p in parts], clock.now_ns(), clock.monotonic_ns())
+        Raises:
+            zmq.Again: nothing has come.
+        """
+        parts = [socket.recv(zmq.NOBLOCK, copy=False)]
+        while parts[-1].more:
+            part = socket.recv(copy=False)
+            if len(parts) < _PARTS_KEPT:
+                parts.append(part)
+            else:
+                parts[-1] = part
+        message = Message(
+            [part.buffer for part in parts], self._clock.now_ns(), self._clock.monotonic_ns()
+        )
+        owner = None if self._door is None else self._door.sender_of(parts[0], socket)
+        return self._admission.judge(message, owner)

@@ -100,7 +100,7 @@ def list_images(folder: Path) -> tuple[Path, ...]:
     """
     try:
         with os.scandir(folder) as entries:
-            names = [e.name for e in entries if _is_image_name(e.name) and not e.is_dir()]
+            names = [e.name for e in entries if _is_image_name(e.name) and not _is_folder(e)]
     except OSError as error:
         raise SourceError(f"{folder} can't be read: {error.strerror}") from error
     if not names:
@@ -162,6 +162,13 @@ def _check_size(width: int, height: int) -> None:
 
 def _unreadable(detail: str) -> FrameError:
     return FrameError(RejectReason.UNREADABLE, detail)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself: one unreadable image, not a lost folder
+        return False
 
 
 def _is_image_name(name: str) -> bool:

@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,15 +14,17 @@ from mcap.writer import CompressionType, Writer
 from edge_daemon.core.wire import Part, parse_camera_id
 from edge_daemon.errors import FrameError, RecordingError
 from edge_daemon.recordings.mcap_file import MAX_RECORD_BYTES
-from edge_daemon.recordings.parts import pack_parts, packed_size
+from edge_daemon.recordings.parts import MAX_MESSAGE_BYTES, MAX_PARTS, can_be_kept, pack_parts
 from edge_daemon.recordings.recording import (
     FRAMES_TOPIC,
-    MAX_MESSAGE_BYTES,
+    MAX_TRUTH_BYTES,
     PARTS_ENCODING,
     PROFILE,
     TRUTH_ENCODING,
     TRUTH_TOPIC,
 )
+from edge_daemon.recordings.records import HEAD
+from edge_daemon.recordings.salvage import MESSAGE_HEAD
 
 CHUNK_BYTES = 4 * 2**20
 PART_SUFFIX = ".part"
@@ -32,12 +34,16 @@ _MAX_CAMERA_CHANNELS = 256
 class RecordingWriter:
     """Writes a recording; a context manager, and for one thread.
 
+    What `write` was given is on the disk when the chunk is full that it is in, and `sync_every_s`
+    later at most: a process that is killed and a power cut cost no more than that.
+
     Args:
-        path: where the finished recording will be; until then ``.part`` is put behind its name.
-        overwrite: replace what is there, a left-over ``.part`` too.
+        path: where the finished recording will be; until then `suffix` is put behind its name.
+        overwrite: replace what is there, a left-over unfinished file too.
         sync_every_s: how much a power cut may cost; None syncs only at the end, and makes the same
             messages give the same bytes.
         clock: seconds that never go back.
+        suffix: of the unfinished file.
     """
 
     def __init__(
@@ -47,9 +53,10 @@ class RecordingWriter:
         overwrite: bool = False,
         sync_every_s: float | None = 1.0,
         clock: Callable[[], float] = time.monotonic,
+        suffix: str = PART_SUFFIX,
     ) -> None:
         self.path = path
-        self.part_path = path.with_name(path.name + PART_SUFFIX)
+        self.part_path = path.with_name(path.name + suffix)
         self._overwrite = overwrite
         self._sync_every_s = sync_every_s
         self._clock = clock
@@ -70,6 +77,12 @@ class RecordingWriter:
         )
         self._writer.start(profile=PROFILE, library=PROFILE)
         self._synced_at = self._clock()
+        try:
+            self._sync_name()
+        except RecordingError:
+            with suppress(OSError):  # what couldn't be written is tried once more, in vain
+                self._file.close()
+            raise
         return self
 
     def __exit__(
@@ -92,16 +105,31 @@ class RecordingWriter:
         Raises:
             RecordingError: it is too large, or the disk doesn't take it.
         """
-        size = packed_size(parts)
-        if size > MAX_MESSAGE_BYTES:
-            raise RecordingError(f"a message of {size} bytes; {MAX_MESSAGE_BYTES} is the most")
+        if not can_be_kept(parts):
+            raise RecordingError(
+                f"a message of {len(parts)} parts: {MAX_PARTS} of them and {MAX_MESSAGE_BYTES} "
+                "bytes in all is the most"
+            )
         channel = self._frame_channel(parts)
         self._add(channel, pack_parts(parts), received_ns, sequence=self._count % 2**32)
         self._count += 1
 
     def write_truth(self, truth: object) -> None:
-        """Keep what is known of the line, as JSON, at the time of the last message."""
-        data = json.dumps(truth, sort_keys=True, separators=(",", ":")).encode()
+        """Keep what is known of the line, as JSON, at the time of the last message.
+
+        Raises:
+            RecordingError: it is too large, or the disk doesn't take it.
+        """
+        self.write_truth_text(json.dumps(truth, sort_keys=True, separators=(",", ":")).encode())
+
+    def write_truth_text(self, data: bytes) -> None:
+        """Keep what is JSON already.
+
+        Raises:
+            RecordingError: it is too large, or the disk doesn't take it.
+        """
+        if len(data) > MAX_TRUTH_BYTES:
+            raise RecordingError(f"{len(data)} bytes of truth at once: draw shorter coils")
         self._add(self._channel(TRUTH_TOPIC, TRUTH_ENCODING), data, self._last_ns, sequence=0)
 
     def write_metadata(self, name: str, fields: Mapping[str, str]) -> None:
@@ -117,23 +145,37 @@ class RecordingWriter:
 
     def sync(self) -> None:
         """End the open chunk and bring all to the disk."""
-        self._end_chunk()
         with self._disk_errors():
+            self._writer.flush()  # type: ignore[no-untyped-call] # mcap leaves it bare
             os.fdatasync(self._file.fileno())
+        self._open_chunk_bytes = 0
         self._synced_at = self._clock()
 
+    def _sync_name(self) -> None:
+        """Bring the file's name to the disk: a power cut would take all under it as well."""
+        if self._sync_every_s is not None:
+            self.sync()
+            with self._disk_errors():
+                _sync_folder(self.path.parent)
+
     def _add(self, channel: int, data: bytes, log_ns: int, *, sequence: int) -> None:
+        size = HEAD.size + MESSAGE_HEAD.size + len(data)
+        if self._open_chunk_bytes + size > CHUNK_BYTES:
+            self._end_chunk()
         with self._disk_errors():
             self._writer.add_message(
                 channel, log_time=log_ns, data=data, publish_time=log_ns, sequence=sequence
             )
         self._last_ns = log_ns
-        self._open_chunk_bytes += len(data)
+        self._open_chunk_bytes += size
         if self._open_chunk_bytes >= CHUNK_BYTES:
             self._end_chunk()
         self.sync_when_due()
 
     def _end_chunk(self) -> None:
+        if self._sync_every_s is not None:
+            self.sync()
+            return
         with self._disk_errors():
             self._writer.flush()  # type: ignore[no-untyped-call] # mcap leaves it bare
         self._open_chunk_bytes = 0

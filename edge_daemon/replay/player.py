@@ -44,7 +44,8 @@ class Pace:
         if self._began_ns is None:
             self._began_ns = (received_ns, now_ns)
         due_ns = self._began_ns[1] + (received_ns - self._began_ns[0]) / self._factor
-        self._sleep(max(due_ns - now_ns, 0) / 1e9)
+        # A damaged time may be centuries away, which is more than the system can be asked for.
+        self._sleep(min(max(due_ns - now_ns, 0) / 1e9, threading.TIMEOUT_MAX))
 
 
 class Reader:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from edge_daemon.clock import SystemClock
 from edge_daemon.conveyor import Conveyor
-from edge_daemon.core.messages import HealthReport, StatusReport, iso_utc
+from edge_daemon.core.envelope import iso_utc
+from edge_daemon.core.messages import HealthReport, StatusReport
 from edge_daemon.delivery.broker import Broker
 from edge_daemon.delivery.courier import Courier
 from edge_daemon.engine import Engine, load_configured
@@ -81,9 +82,19 @@ def run_replay(
     summary = ReplaySummary()
     stage = StageTimes(summary.stage_seconds)
     inspector = Inspector(
-        engine.bundle.classes, bundle=engine.name, scales=config.scales, saved={}, stage=stage
+        engine.bundle.classes,
+        bundle=engine.name,
+        scales=config.scales,
+        saved={},
+        stage=stage,
+        pictures=config.image.rules,
     )
-    preparer = Preparer(stride_px=engine.segmenter.stride_px, cameras=None, stage=stage)
+    preparer = Preparer(
+        stride_px=engine.segmenter.stride_px,
+        cameras=None,
+        stage=stage,
+        pictures=config.image.rules,
+    )
     total = source.count()
     with _disk_trouble_told(), engine, ExitStack() as exits:
         outputs: list[Output] = [summary, *_open_outputs(request, config, engine, exits)]

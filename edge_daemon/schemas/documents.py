@@ -6,7 +6,8 @@ from typing import Any, Final
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from edge_daemon.core.messages import BODIES, Body, schema_name
+from edge_daemon.core.envelope import schema_name
+from edge_daemon.core.messages import BODIES, Body
 
 ASYNCAPI: Final = "asyncapi.json"
 CONTRACT_VERSION: Final = "1.0.0"

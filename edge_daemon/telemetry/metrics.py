@@ -13,8 +13,10 @@ from typing import Generic, TypeVar
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.metrics_core import Metric
 
-from edge_daemon.core.messages import NotInspectedReason
+from edge_daemon.core.picture_quality import PictureFault
+from edge_daemon.core.reasons import NotInspectedReason
 from edge_daemon.errors import RejectReason
+from edge_daemon.ingest.turned_away import TurnedAway
 
 OTHER_CAMERA = "other"
 MAX_CAMERAS = 64
@@ -95,8 +97,8 @@ class _Maker:
         self._registry = registry
         self._cameras = cameras
 
-    def counter(self, name: str, meaning: str) -> Counter:
-        return Counter(f"edge_daemon_{name}", meaning, registry=self._registry)
+    def counter(self, name: str, meaning: str, *labels: str) -> Counter:
+        return Counter(f"edge_daemon_{name}", meaning, labels, registry=self._registry)
 
     def gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
         return Gauge(f"edge_daemon_{name}", meaning, labels, registry=self._registry)
@@ -138,6 +140,9 @@ class Metrics:
         self.lines_not_inspected = per_camera(
             "lines_not_inspected", "Pixel rows nobody looked at.", "reason"
         )
+        self.image_quality = per_camera(
+            "image_quality", "Frames whose picture was not fit to be looked at.", "kind"
+        )
         self.defects = per_camera("defects", "Defects found, each once.", "class")
         self.last_frame_timestamp_seconds = make.camera_gauge(
             "last_frame_timestamp_seconds", "When the last frame arrived."
@@ -149,9 +154,14 @@ class Metrics:
             "frame_latency_seconds", "From arrival to verdict.", buckets=FRAME_BUCKETS_S
         )
         self.queue_depth = make.gauge("queue_depth", "Items waiting in a queue.", "queue")
+        self.config_reload_success = make.gauge(
+            "config_reload_success",
+            "1 while the configuration last read is the one in use, else 0.",
+        )
         self.known_answer_timestamp_seconds = make.gauge(
             "known_answer_timestamp_seconds", "When the network last gave the known answer."
         )
+        self._create_doors(make)
         self._create_delivery(make)
         self._create_process(make)
         for camera in configured:
@@ -165,6 +175,18 @@ class Metrics:
             self.frames_rejected.labels(camera, rejected)
         for not_inspected in NotInspectedReason:
             self.lines_not_inspected.labels(camera, not_inspected)
+        for kind in PictureFault:
+            self.image_quality.labels(camera, kind)
+
+    def _create_doors(self, make: _Maker) -> None:
+        self.handshake_failures = make.counter(
+            "handshake_failures", "Connections that were turned away.", "reason"
+        )
+        for reason in TurnedAway:
+            self.handshake_failures.labels(reason)
+        self.camera_disconnects = make.counter(
+            "camera_disconnects", "Connections of cameras that ended."
+        )
 
     def _create_delivery(self, make: _Maker) -> None:
         self.alert_latency_seconds = make.histogram(

@@ -15,6 +15,7 @@ from edge_daemon.errors import ConfigurationError
 from edge_daemon.telemetry.health import Health, Report
 
 _SEND_TIMEOUT_S = 1.0  # a service manager that doesn't read must not hold up the main loop
+_RELOAD_US = (35 + 120) * 1_000_000  # TimeoutStopSec= and TimeoutStartSec= of edge-daemon.service
 _LOG = logging.getLogger(__name__)
 
 
@@ -24,26 +25,39 @@ class Notifier:
 
     Attributes:
         address: path of the socket, `@name` in the abstract namespace, or None to send nothing.
+        watchdog_us: time-out of the watchdog, microseconds, or None where there is none.
     """
 
     address: str | None
+    watchdog_us: int | None = None
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Notifier":
-        """Take the address from `$NOTIFY_SOCKET`."""
-        return cls(environ.get("NOTIFY_SOCKET") or None)
+        """Take the address from `$NOTIFY_SOCKET`, the watchdog's time-out from `$WATCHDOG_USEC`.
+
+        Raises:
+            ConfigurationError: the time-out isn't a number.
+        """
+        interval_s = watchdog_interval_s(environ)
+        watchdog_us = None if interval_s is None else round(interval_s * 2e6)
+        return cls(environ.get("NOTIFY_SOCKET") or None, watchdog_us)
 
     def ready(self) -> None:
-        """Say that start-up is finished."""
-        self._send("READY=1")
+        """Say that start-up, or a reload, is finished; the watchdog is as strict as configured."""
+        self._send("READY=1" + self._watchdog(self.watchdog_us))
 
     def status(self, text: str) -> None:
         """Set the line that `systemctl status` shows."""
         self._send("STATUS=" + " ".join(text.split()))  # a line break would start a new key
 
     def reloading(self) -> None:
-        """Say that a new configuration is being looked at; `ready` ends that either way."""
-        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        """Say that a new configuration is being looked at; `ready` ends that either way.
+
+        Until then the watchdog bears with a run that ends and one that starts, as it does at a
+        stop and at a start; while a service reloads, systemd would have it go on as ever.
+        """
+        now_us = time.monotonic_ns() // 1000
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={now_us}" + self._watchdog(_RELOAD_US))
 
     def stopping(self) -> None:
         """Say that the daemon is on its way out."""
@@ -52,6 +66,9 @@ class Notifier:
     def watchdog(self) -> None:
         """Put off the watchdog once more."""
         self._send("WATCHDOG=1")
+
+    def _watchdog(self, timeout_us: int | None) -> str:
+        return "" if self.watchdog_us is None else f"\nWATCHDOG_USEC={timeout_us}"
 
     def _send(self, message: str) -> None:
         if self.address is None:

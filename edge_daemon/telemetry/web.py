@@ -1,46 +1,41 @@
 """The HTTP side: `/metrics`, `/livez`, `/readyz`, an index on `/`, and room for further pages.
 
-It serves a handful of local clients (Prometheus, a probe, an operator), not the internet: one
-thread per connection, one request per connection, no TLS. What it must never do is hold up the
-line: threads are bounded, and a client that is slow to speak or to read loses its connection, the
-oldest first when places run out.
+It serves a handful of clients (Prometheus, a probe, an operator), not the internet; how it keeps
+them from holding up the line stands in `edge_daemon.telemetry.connections`. With a certificate it
+speaks TLS, with a token it asks for that, except on `/livez`: a probe that restarts what stands
+still has no secret to show, and learns nothing but the names of threads.
 """
 
 import json
-import logging
 import socket
-import sys
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from html import escape
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler
-from socketserver import TCPServer, ThreadingMixIn
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Final, Self
 
 from prometheus_client.exposition import choose_encoder
 
+from edge_daemon.addresses import is_loopback
+from edge_daemon.certificates import server_context
 from edge_daemon.errors import ConfigurationError, EndpointError
+from edge_daemon.telemetry.connections import (
+    PATIENCE_S,
+    READABLE,
+    ConnectionServer,
+    Request,
+    Response,
+)
 from edge_daemon.telemetry.health import Health, Report
 from edge_daemon.telemetry.metrics import Metrics
+from edge_daemon.telemetry.token import BearerToken
 
-CLIENT_TIMEOUT_S = 5.0
-MAX_CONNECTIONS = 16
-_READABLE = ("GET", "HEAD")
-_OPENMETRICS = "application/openmetrics-text; version=1.0.0"
-_LOG = logging.getLogger(__name__)
+__all__ = ["Response", "WebServer"]
 
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What goes back to the client."""
-
-    status: HTTPStatus
-    content_type: str
-    body: bytes
-
+_OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0"
+_OPEN_TO_ALL: Final = "/livez"
 
 Page = Callable[[], Response]
 
@@ -54,6 +49,11 @@ class WebServer:
         health: answers `/livez` and `/readyz`.
         pages: further pages by path; one for `/` replaces the index. They run in the
             client's thread, at the same time as all else.
+        certificate_file: PEM; with it and its key only https is spoken. Read at the start.
+        key_file: PEM, not encrypted.
+        token_file: one line that who asks has to show as `Authorization: Bearer`. Read at the
+            start.
+        patience_s: how long one connection may last, from accepting to the last byte.
     """
 
     def __init__(
@@ -63,8 +63,17 @@ class WebServer:
         *,
         health: Health,
         pages: Mapping[str, Page] | None = None,
+        certificate_file: Path | None = None,
+        key_file: Path | None = None,
+        token_file: Path | None = None,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._bind = bind
+        self._certificate_file = certificate_file
+        self._key_file = key_file
+        self._token_file = token_file
+        self._patience_s = patience_s
+        self._token: BearerToken | None = None
         self._metrics = metrics
         self._health = health
         self._pages = {"/": self._index, "/livez": self._livez, "/readyz": self._readyz}
@@ -74,19 +83,12 @@ class WebServer:
         """Bind and start serving.
 
         Raises:
-            ConfigurationError: `bind` is no address.
-            EndpointError: it can't be had.
+            ConfigurationError: `bind` is no address, a file can't be used.
+            EndpointError: the address can't be had.
         """
-        host, port = _parse_bind(self._bind)
-        try:
-            self._server = _listen(host, port, respond=self.respond)
-        except (OSError, UnicodeError) as error:  # UnicodeError: no valid host name
-            found = getattr(error, "strerror", None) or error
-            raise EndpointError(
-                f'[http] bind = "{self._bind}": {found}; stop what listens there '
-                f"(ss -ltnp 'sport = :{port}' shows it) or choose an address of this computer "
-                "and a free port"
-            ) from error
+        if self._token_file is not None:
+            self._token = BearerToken.from_file(self._token_file)
+        self._server = self._listen()
         self._thread = threading.Thread(
             target=self._server.serve_forever, name="http", kwargs={"poll_interval": 0.1}
         )
@@ -110,20 +112,63 @@ class WebServer:
         host, port = self._server.socket.getsockname()[:2]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
-    def respond(self, method: str, path: str, accept: str) -> Response:
-        """Answer one request.
+    @property
+    def url(self) -> str:
+        """`http://host:port`, or `https://` where there is a certificate."""
+        return f"http{'' if self._certificate_file is None else 's'}://{self.address}"
 
-        Args:
-            method: the HTTP method.
-            path: without the query.
-            accept: the header `Accept`, or an empty string.
-        """
-        page = self._pages.get(path)
-        if path == "/metrics":
-            return self._scrape(accept) if method in _READABLE else _refuse_method()
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What works, but should not stay so."""
+        if is_loopback(_parse_bind(self._bind)[0]):
+            return ()
+        if self._token_file is None:
+            return (f"[http] bind: who reaches {self._bind} reads every page; name token_file",)
+        if self._certificate_file is None:
+            return (f"[http] token_file: read by all on the way to {self._bind} without TLS",)
+        return ()
+
+    def respond(self, request: Request) -> Response:
+        """Answer one request."""
+        if not self._admits(request):
+            return _ask_for_token(shown=bool(request.authorization))
+        page = self._pages.get(request.path)
+        if request.path == "/metrics":
+            return self._scrape(request.accept) if request.method in READABLE else _refuse_method()
         if page is None:
             return _text(HTTPStatus.NOT_FOUND, "no such page; / lists those there are\n")
-        return page() if method in _READABLE else _refuse_method()
+        return page() if request.method in READABLE else _refuse_method()
+
+    def _admits(self, request: Request) -> bool:
+        if self._token is None or request.path == _OPEN_TO_ALL:
+            return True
+        return self._token.admits(request.authorization)
+
+    def _listen(self) -> ConnectionServer:
+        host, port = _parse_bind(self._bind)
+        context = None
+        if self._certificate_file is not None and self._key_file is not None:
+            context = server_context(self._certificate_file, self._key_file, section="http")
+        elif self._certificate_file is not None or self._key_file is not None:
+            raise ConfigurationError(
+                "[http] certificate_file and key_file come together: name both, or neither"
+            )
+        try:
+            family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            return ConnectionServer(
+                (str(address[0]), port),
+                self.respond,
+                family=family,
+                context=context,
+                patience_s=self._patience_s,
+            )
+        except (OSError, UnicodeError) as error:  # UnicodeError: no valid host name
+            found = getattr(error, "strerror", None) or error
+            raise EndpointError(
+                f'[http] bind = "{self._bind}": {found}; stop what listens there '
+                f"(ss -ltnp 'sport = :{port}' shows it) or choose an address of this computer "
+                "and a free port"
+            ) from error
 
     def _scrape(self, accept: str) -> Response:
         self._metrics.ready.set(self._health.ready().ok)
@@ -154,12 +199,19 @@ def _health_page(question: str, report: Report) -> Response:
     return Response(status, "application/json", body.encode() + b"\n")
 
 
-def _text(status: HTTPStatus, text: str) -> Response:
-    return Response(status, "text/plain; charset=utf-8", text.encode())
+def _text(status: HTTPStatus, text: str, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(status, "text/plain; charset=utf-8", text.encode(), headers or {})
 
 
 def _refuse_method() -> Response:
-    return _text(HTTPStatus.METHOD_NOT_ALLOWED, "only GET and HEAD\n")
+    allowed = {"Allow": ", ".join(READABLE)}
+    return _text(HTTPStatus.METHOD_NOT_ALLOWED, "only GET and HEAD\n", allowed)
+
+
+def _ask_for_token(*, shown: bool) -> Response:
+    challenge = 'Bearer realm="edge-daemon"' + (', error="invalid_token"' if shown else "")
+    headers = {"WWW-Authenticate": challenge}
+    return _text(HTTPStatus.UNAUTHORIZED, "the token of [http] token_file is wanted\n", headers)
 
 
 def _parse_bind(bind: str) -> tuple[str, int]:
@@ -170,91 +222,3 @@ def _parse_bind(bind: str) -> tuple[str, int]:
             f'[http] bind = "{bind}": expected host:port, for instance "127.0.0.1:9108"'
         )
     return host, int(port)
-
-
-class _Server(ThreadingMixIn, TCPServer):
-    """Bounds the connections: a new one pushes out the oldest when all places are taken.
-
-    Not `http.server.HTTPServer`, which looks up its own name in the DNS before it listens.
-    """
-
-    allow_reuse_address = True
-    request_queue_size = 128  # a full queue would make honest clients wait a second to connect
-    daemon_threads = True  # a page that takes its time must not hold up the daemon's leaving
-
-    def __init__(
-        self,
-        address: tuple[str, int],
-        *,
-        family: socket.AddressFamily,
-        respond: Callable[[str, str, str], Response],
-    ) -> None:
-        self.address_family = family  # read by the constructor below
-        self.respond = respond
-        self._connections: dict[socket.socket, None] = {}  # oldest first
-        self._lock = threading.Lock()  # guards _connections, touched by every client's thread
-        super().__init__(address, _Handler)
-
-    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as typed in socketserver
-        with self._lock:
-            if len(self._connections) >= MAX_CONNECTIONS:
-                oldest = next(iter(self._connections))
-                del self._connections[oldest]
-                _cut(oldest)
-            self._connections[request] = None
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 - as typed in socketserver
-        with self._lock:
-            self._connections.pop(request, None)
-        super().shutdown_request(request)
-
-    def server_close(self) -> None:
-        with self._lock:
-            for connection in self._connections:
-                _cut(connection)
-        super().server_close()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401, ARG002 - as typed in socketserver
-        if isinstance(sys.exception(), OSError):
-            _LOG.debug("client %s went away", client_address, exc_info=True)
-        else:
-            _LOG.error("a page failed", exc_info=True)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-    timeout = CLIENT_TIMEOUT_S
-    server_version = "edge-daemon"
-    sys_version = ""
-
-    def do_GET(self) -> None:
-        path = self.path.partition("?")[0]
-        response = self.server.respond(self.command, path, self.headers.get("Accept", ""))
-        self.send_response(response.status)
-        self.send_header("Content-Type", response.content_type)
-        self.send_header("Content-Length", str(len(response.body)))
-        self.send_header("Cache-Control", "no-store")
-        self.send_header("X-Content-Type-Options", "nosniff")
-        if response.status is HTTPStatus.METHOD_NOT_ALLOWED:
-            self.send_header("Allow", ", ".join(_READABLE))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(response.body)
-
-    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET  # noqa: N815 - http.server's
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as named in http.server
-        _LOG.debug(format, *args)
-
-
-def _listen(host: str, port: int, *, respond: Callable[[str, str, str], Response]) -> _Server:
-    family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    return _Server((str(address[0]), port), family=family, respond=respond)
-
-
-def _cut(connection: socket.socket) -> None:
-    try:
-        connection.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits on it
-    except OSError:
-        _LOG.debug("a client was gone before it was cut off", exc_info=True)

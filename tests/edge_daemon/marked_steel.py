@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from edge_daemon.core.defects import DefectClass
+from edge_daemon.core.picture_quality import PictureRules
 from edge_daemon.core.pixels import GreyImage
 from edge_daemon.core.placement import Scale
 from edge_daemon.core.records import ClassMask
@@ -17,7 +18,7 @@ from edge_daemon.inference.answers import check_probabilities, count_above
 from edge_daemon.inference.batching import segment_frames
 from edge_daemon.inference.segmenter import Answers
 from edge_daemon.outcomes import Facts, Message, Outcome
-from edge_daemon.pipeline import Answer, Inspector
+from edge_daemon.pipeline import MOST_CAMERAS, Answer, Inspector
 from edge_daemon.preparing import Preparer, Ready
 
 SOUND, BRIGHT, DARK = 128, 255, 0
@@ -68,10 +69,20 @@ class LineInspector(Inspector):
         scales: Mapping[str, Scale],
         only_known: bool,
         saved: Mapping[str, str],
+        pictures: PictureRules | None,
+        most_cameras: int,
     ) -> None:
-        super().__init__(CLASSES, bundle="marks 1", scales=scales, saved=saved, stage=untimed)
+        super().__init__(
+            CLASSES,
+            bundle="marks 1",
+            scales=scales,
+            saved=saved,
+            stage=untimed,
+            pictures=pictures,
+            most_cameras=most_cameras,
+        )
         self.network = network
-        self.preparer = preparer(scales if only_known else None)
+        self.preparer = preparer(scales if only_known else None, pictures)
 
     def inspect(self, message: Message, *, left_out: RejectReason | None = None) -> Outcome:
         if left_out is not None:
@@ -90,8 +101,10 @@ def untimed(_stage: str) -> AbstractContextManager[None]:
     return nullcontext()
 
 
-def preparer(cameras: Container[str] | None = None) -> Preparer:
-    return Preparer(stride_px=STRIDE_PX, cameras=cameras, stage=untimed)
+def preparer(
+    cameras: Container[str] | None = None, pictures: PictureRules | None = None
+) -> Preparer:
+    return Preparer(stride_px=STRIDE_PX, cameras=cameras, stage=untimed, pictures=pictures)
 
 
 def steel(height: int = 256, width: int = 64, value: int = SOUND) -> GreyImage:
@@ -131,12 +144,17 @@ def inspector(
     scales: Mapping[str, Scale] | None = None,
     only_known: bool = False,
     network: MarkFinder | None = None,
+    pictures: PictureRules | None = None,
+    most_cameras: int = MOST_CAMERAS,
 ) -> LineInspector:
+    """Drawn steel has no noise, so its pictures are judged only where a test wants it."""
     return LineInspector(
         MarkFinder() if network is None else network,
         scales={} if scales is None else scales,
         only_known=only_known,
         saved={} if saved is None else saved,
+        pictures=pictures,
+        most_cameras=most_cameras,
     )
 
 

@@ -5,19 +5,24 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import zmq
 
 from edge_daemon.camera import PlaySettings, PlaySummary, play
 from edge_daemon.clock import SystemClock
 from edge_daemon.core.pixels import decode
 from edge_daemon.core.wire import parse
 from edge_daemon.errors import EndpointError, SourceError
+from edge_daemon.ingest.doorkeeper import Doorkeeper
 from edge_daemon.ingest.endpoint import PullSocket, bind_pull
+from edge_daemon.ingest.keys import Login, make_pair
 from edge_daemon.recordings.writing import RecordingWriter
+from tests.edge_daemon.ingest.doors import Plant
 
 UNPACED = PlaySettings(speed=None, wait=True)
 PLAYER = """
@@ -353,3 +358,49 @@ def test_a_signal_ends_a_player_that_loops_with_its_last_frames_out(
         printed = process.stdout.read()
     assert process.returncode == 0
     assert f"sent={received}, dropped=0" in printed
+
+
+def test_with_its_keys_a_camera_gets_in_at_a_door_that_asks_for_them(recording: Path) -> None:
+    plant = Plant()
+    with (
+        Doorkeeper(plant.keyring) as door,
+        bind_pull("tcp://127.0.0.1:*", max_part_bytes=2**20, door=door) as daemon,
+    ):
+        settings = replace(UNPACED, login=plant.login(plant.top))
+        summary = play(
+            [recording],
+            daemon.getsockopt_string(zmq.LAST_ENDPOINT),
+            settings=settings,
+            stop=threading.Event(),
+            clock=SystemClock(),
+        )
+        assert summary == PlaySummary(sent=6)
+        for n in range(6):
+            parts = daemon.recv_multipart(copy=False)
+            assert [part.bytes for part in parts] == message(n)
+            assert door.sender_of(parts[0], daemon) == "top"
+
+
+def test_a_camera_that_is_not_let_in_says_which_key_it_has(recording: Path) -> None:
+    plant, stranger = Plant(), make_pair()
+    with (
+        Doorkeeper(plant.keyring) as door,
+        bind_pull("tcp://127.0.0.1:*", max_part_bytes=2**20, door=door) as daemon,
+    ):
+        address = daemon.getsockopt_string(zmq.LAST_ENDPOINT)
+
+        def refusal(login: Login | None) -> str:
+            settings = PlaySettings(patience_s=0.2, login=login)
+            with pytest.raises(EndpointError) as caught:
+                play(
+                    [recording],
+                    address,
+                    settings=settings,
+                    stop=threading.Event(),
+                    clock=SystemClock(),
+                )
+            return str(caught.value)
+
+        assert f"public_key = {stranger.public!r}" in refusal(plant.login(stranger))
+        assert stranger.secret not in refusal(plant.login(stranger))
+        assert "--secret-key" in refusal(None)

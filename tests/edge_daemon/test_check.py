@@ -66,7 +66,7 @@ def test_everything_that_is_wrong_is_found_at_once(tmp_path: Path) -> None:
     assert "[state] directory" in found["state"].detail
     assert f"[ingest] bind: {daemon.frames}" in found["cameras"].detail
     assert "stop the daemon" in found["cameras"].detail
-    assert f"[http] bind: {daemon.http}" in found["http"].detail
+    assert f'[http] bind = "{daemon.http}"' in found["http"].detail
     assert "stop what listens there" in found["http"].detail
     assert "alerts would be kept" in found["broker"].detail
 

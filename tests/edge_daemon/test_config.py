@@ -300,8 +300,15 @@ def test_a_daemon_with_a_key_needs_a_camera_with_one(tmp_path: Path) -> None:
 def test_two_cameras_with_one_key_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     blocks = "".join(CAMERA.format(id=one) + f"public_key = '{KEY}'\n" for one in "ab")
-    file.write_text(blocks)
+    file.write_text(f'[ingest]\nsecret_key_file = "/nowhere"\n{blocks}')
     with pytest.raises(ConfigurationError, match="same public_key"):
+        load_config(file, {})
+
+
+def test_a_camera_with_a_key_that_nobody_asks_for_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(CAMERA.format(id="a") + f"public_key = '{KEY}'\n")
+    with pytest.raises(ConfigurationError, match=r"line 5: .*without \[ingest\] secret_key_file"):
         load_config(file, {})
 
 

@@ -29,35 +29,11 @@ from edge_daemon.settings import Config, HttpSection, IngestSection, MqttSection
 from edge_daemon.signals import Orders, follow_orders
 from tests.conftest import free_port, wait_until
 from tests.edge_daemon.conftest import DaemonProcess, edge_daemon
+from tests.edge_daemon.service_manager import ServiceManager
 
 pytestmark = pytest.mark.timeout(300)  # for a busy computer
 PIPE_BYTES = 4096
 WATCHDOG_US = 1_000_000
-
-
-class ServiceManager:
-    """systemd's end of sd_notify: keeps what it is told."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.told: list[str] = []
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._thread = threading.Thread(target=self._listen)
-
-    def __enter__(self) -> Self:
-        self._socket.bind(str(self.path))
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
-            last.sendto(b"", str(self.path))
-        self._thread.join()
-        self._socket.close()
-
-    def _listen(self) -> None:
-        while message := self._socket.recv(4096):
-            self.told.append(message.decode())
 
 
 class Pipe:
@@ -148,7 +124,7 @@ def pages(daemon: DaemonProcess) -> dict[str, tuple[int, dict[str, Any]]]:
 
 
 def test_the_service_manager_is_told_when_it_is_ready_and_when_it_stops(stall: Stall) -> None:
-    (ready,) = [place for place, text in enumerate(stall.told) if text == "READY=1"]
+    (ready,) = [place for place, text in enumerate(stall.told) if text.startswith("READY=1\n")]
     assert all(text.startswith("STATUS=") for text in stall.told[:ready])
     assert set(stall.told[ready + 1 :]) == {"WATCHDOG=1", "STOPPING=1"}
     assert stall.told[-1] == "STOPPING=1"

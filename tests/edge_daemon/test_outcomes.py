@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge_daemon.core.messages import NotInspectedReason
+from edge_daemon.core.reasons import NotInspectedReason
 from edge_daemon.core.records import Verdict
 from edge_daemon.errors import EngineError, FrameError, RejectReason
 from edge_daemon.outcomes import booked_as, judge

@@ -7,15 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from edge_daemon.core.messages import (
-    CoilEvent,
-    CoverageEvent,
-    DefectEvent,
-    DurableBody,
-    NotInspectedReason,
-)
+from edge_daemon.core.messages import CoilEvent, CoverageEvent, DefectEvent, DurableBody
+from edge_daemon.core.picture_quality import PictureRules
 from edge_daemon.core.pixels import GreyImage
 from edge_daemon.core.placement import Scale
+from edge_daemon.core.reasons import NotInspectedReason
 from edge_daemon.core.records import Verdict
 from edge_daemon.core.wire import Codec
 from edge_daemon.errors import RejectReason
@@ -27,6 +23,7 @@ from tests.edge_daemon.marked_steel import (
     BRIGHT,
     DARK,
     PATCH,
+    SOUND,
     LineInspector,
     MarkFinder,
     documents,
@@ -449,3 +446,36 @@ def test_no_message_raises(parts: list[bytes], right: int) -> None:
     assert outcome.fault is None
     if [*good[:right], *parts[right:]] != good:
         assert outcome.record.verdict is Verdict.NOT_INSPECTED
+
+
+def grainy(seed: int) -> GreyImage:
+    """Steel with the noise of a camera, between the levels that mean something to the network."""
+    return np.random.default_rng(seed).integers(100, 150, (256, 64), np.uint8)
+
+
+def test_a_picture_that_is_not_fit_is_not_clean() -> None:
+    line = inspector(pictures=PictureRules())
+    first, second = grainy(1), grainy(2)
+    dark = np.zeros_like(first)
+    outcomes = inspect_strip(line, first, first, dark, second, coil="C1")
+    assert [outcome.unfit for outcome in outcomes] == [None, "frozen", "black", None]
+    bad = outcomes[1]
+    assert (bad.record.verdict, bad.record.reason) == (Verdict.NOT_INSPECTED, "image_quality")
+    assert bad.rejected is not None
+    assert bad.rejected.reason is RejectReason.IMAGE_QUALITY
+    assert "frozen" in str(bad.rejected)
+    assert (bad.image, bad.regions) == (None, None)
+    assert bad.facts.news.lines_not_inspected == {NotInspectedReason.IMAGE_QUALITY: 256}
+    (stretch,) = told([outcome.facts for outcome in outcomes], CoverageEvent)
+    assert (stretch.from_line, stretch.to_line) == (256, 768)
+
+
+def test_each_camera_is_compared_with_itself_alone() -> None:
+    line = inspector(pictures=PictureRules())
+    for camera in ("bottom", "top"):
+        assert line.inspect(message(grainy(1), camera=camera)).unfit is None
+
+
+def test_without_rules_every_picture_is_looked_at() -> None:
+    image = steel(value=SOUND)
+    assert [outcome.unfit for outcome in inspect_strip(inspector(), image, image)] == [None, None]

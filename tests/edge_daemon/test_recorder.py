@@ -10,7 +10,10 @@ from edge_daemon.clock import SystemClock
 from edge_daemon.errors import EndpointError, RecordingError
 from edge_daemon.ingest.endpoint import bind_pull, connect_push
 from edge_daemon.recorder import RecordSummary, record
-from edge_daemon.recordings.recording import MAX_MESSAGE_BYTES, read_recording
+from edge_daemon.recordings.parts import MAX_MESSAGE_BYTES
+from edge_daemon.recordings.recording import read_recording
+from tests.conftest import free_port
+from tests.edge_daemon.ingest.doors import Plant
 
 ODD = [
     [b"top-1", b"{}", bytes(400_000)],
@@ -128,3 +131,30 @@ def test_an_earlier_recording_is_not_overwritten_unasked(address: str, tmp_path:
     assert out.read_bytes() == b"precious"
     record(address, out, stop=stop, clock=SystemClock(), overwrite=True)
     assert list(read_recording(out)) == []
+
+
+def test_with_the_daemons_keys_only_its_cameras_are_recorded(
+    pool: ThreadPoolExecutor, tmp_path: Path
+) -> None:
+    plant, out = Plant(), tmp_path / "line.mcap"
+    address = f"tcp://127.0.0.1:{free_port()}"
+    done = pool.submit(
+        record,
+        address,
+        out,
+        stop=threading.Event(),
+        clock=SystemClock(),
+        max_frames=1,
+        keyring=plant.keyring,
+    )
+    with (
+        connect_push(address, linger_ms=0) as stranger,
+        connect_push(address, linger_ms=5000, login=plant.login(plant.top)) as top,
+    ):
+        assert top.poll(20_000, zmq.POLLOUT)
+        assert not stranger.poll(200, zmq.POLLOUT)
+        top.send_multipart([b"side", *ODD[0][1:]])
+        top.send_multipart([b"top", *ODD[0][1:]])
+        summary = done.result(20)
+        assert (summary.frames, summary.refused) == (1, 1)
+    assert [m.parts for m in read_recording(out)] == [[b"top", *ODD[0][1:]]]

@@ -1,13 +1,22 @@
+import contextlib
+import random
 import signal
 import subprocess
 import sys
+import threading
+import time
+from itertools import count
 from pathlib import Path
 
 import pytest
+import zmq
 from typer.testing import CliRunner
 
 from edge_daemon.cli.app import app
-from tests.conftest import PATIENCE_S, free_port
+from edge_daemon.errors import RecordingError
+from edge_daemon.ingest.endpoint import connect_push
+from edge_daemon.recordings.recording import read_recording
+from tests.conftest import PATIENCE_S, free_port, wait_until
 from tests.edge_daemon.conftest import START_S, messages_of
 
 SMALL = ["--coil-length-m", "0.3", "--codec", "jpeg", "--seed", "7"]
@@ -62,3 +71,43 @@ def test_an_interrupt_finishes_a_recording(drawn: Path, tmp_path: Path) -> None:
         recorder.communicate(timeout=PATIENCE_S)
     assert recorder.returncode == 0
     assert out.exists()
+
+
+def numbers_in(recording: Path) -> list[int]:
+    """Which of the numbered messages can be read, in order."""
+    numbers: list[int] = []
+    with contextlib.suppress(RecordingError):  # it was never finished, and says so at the end
+        numbers.extend(int(message.parts[1]) for message in read_recording(recording))
+    return numbers
+
+
+def send_numbers(address: str, stop: threading.Event) -> None:
+    with connect_push(address, linger_ms=0) as socket:
+        for n in count():
+            while not socket.poll(100, zmq.POLLOUT):
+                if stop.is_set():
+                    return
+            socket.send_multipart([b"top-1", b"%d" % n, bytes(50_000)])
+            if stop.wait(0.001):
+                return
+
+
+@pytest.mark.parametrize(
+    "kill", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 20))]
+)
+def test_all_that_a_killed_recorder_had_synced_is_there(tmp_path: Path, kill: int) -> None:
+    out, address = tmp_path / "line.mcap", f"ipc://{tmp_path}/frames"
+    part, stop = tmp_path / "line.mcap.part", threading.Event()
+    sender = threading.Thread(target=send_numbers, args=(address, stop))
+    with start_recorder(address, out) as recorder:
+        sender.start()
+        wait_until(lambda: part.exists() and bool(numbers_in(part)), within_s=START_S)
+        time.sleep(random.Random(kill).uniform(0.0, 1.5))  # noqa: S311 - repeatable moments
+        synced = numbers_in(part)
+        recorder.send_signal(signal.SIGKILL)
+    stop.set()
+    sender.join()
+    numbers = numbers_in(part)
+    assert numbers == list(range(len(numbers)))
+    assert len(numbers) >= len(synced) > 0
+    assert not out.exists()

@@ -1,17 +1,21 @@
 """What rings in the control room, and when it stops; time is passed in."""
 
+from collections.abc import Sequence
+
 from edge_daemon.core.alarm_panel import AlarmPanel
-from edge_daemon.core.messages import (
-    AlarmState,
-    CoverageEvent,
-    DefectEvent,
-    DurableBody,
-    NotInspectedReason,
-    Severity,
-)
+from edge_daemon.core.messages import AlarmState, CoverageEvent, DefectEvent, DurableBody
+from edge_daemon.core.picture_quality import PictureFault
+from edge_daemon.core.reasons import NotInspectedReason, Severity
 
 SECOND_NS = 1_000_000_000
-NAMES = {"not-inspected", "critical-defect", "camera-silent", "state-lost"}
+NAMES = {
+    "not-inspected",
+    "critical-defect",
+    "camera-silent",
+    "evidence",
+    "image-quality",
+    "state-lost",
+}
 MISSED = CoverageEvent(
     camera="top", stream="s", reason=NotInspectedReason.STALE, from_line=0, to_line=256, lines=256
 )
@@ -40,10 +44,13 @@ def defect(severity: Severity) -> DefectEvent:
 class Room:
     """A panel and a clock; remembers what was told of each alarm."""
 
-    def __init__(self, *cameras: str, state_lost: str | None = None) -> None:
+    def __init__(self, *cameras: str, saved: Sequence[AlarmState] = ()) -> None:
         self.second = 0.0
         self.panel = AlarmPanel(
-            cameras, silent_after_ns=30 * SECOND_NS, started_ns=0, state_lost=state_lost
+            cameras,
+            silent_after_ns=30 * SECOND_NS,
+            started_ns=0,
+            saved=saved,
         )
 
     @property
@@ -55,6 +62,9 @@ class Room:
 
     def frame(self, camera: str) -> None:
         self.panel.note_frame(camera, monotonic_ns=self.monotonic_ns)
+
+    def picture(self, camera: str, unfit: PictureFault | None) -> None:
+        self.panel.note_picture(camera, unfit, monotonic_ns=self.monotonic_ns)
 
     def look(self) -> dict[str, AlarmState]:
         """What is told now."""
@@ -152,7 +162,59 @@ def test_many_silent_cameras_still_fit_into_a_message() -> None:
 
 
 def test_books_that_could_not_be_read_ring_until_the_next_start() -> None:
-    room = Room(state_lost="outbox.sqlite3.unreadable")
+    room = Room()
+    room.panel.note_troubles({"state-lost": "damaged, put aside", "evidence": None})
     told = room.look()["state-lost"]
-    assert (told.active, told.text) == (True, "unreadable, put aside as outbox.sqlite3.unreadable")
+    assert (told.active, told.text) == (True, "damaged, put aside")
     assert "state-lost" not in room.wait(60)
+
+
+def test_evidence_that_cannot_be_kept_rings_until_it_can() -> None:
+    room = Room()
+    room.panel.note_troubles({"evidence": "disk full"})
+    assert room.wait(10)["evidence"].text == "disk full"
+    room.panel.note_troubles({"evidence": None})
+    assert not room.wait(30)["evidence"].active
+
+
+def test_pictures_that_stay_bad_ring_with_camera_and_kind_until_they_are_good() -> None:
+    room = Room()
+    room.wait(20)
+    room.picture("top", PictureFault.FROZEN)
+    room.picture("bottom", PictureFault.BLACK)
+    assert "image-quality" not in room.wait(1)
+    told = room.wait(2)["image-quality"]
+    assert (told.active, told.text) == (True, "top: frozen; bottom: black")
+    room.picture("top", None)
+    room.picture("bottom", None)
+    assert "image-quality" not in room.wait(8)
+    assert not room.wait(4)["image-quality"].active
+
+
+def test_one_bad_picture_among_good_ones_does_not_ring() -> None:
+    room = Room()
+    room.wait(20)
+    room.picture("top", PictureFault.WHITE)
+    room.wait(1)
+    room.picture("top", None)
+    assert "image-quality" not in room.wait(20)
+
+
+def test_a_camera_that_is_gone_is_silent_and_no_longer_bad() -> None:
+    room = Room()
+    room.picture("top", PictureFault.BLACK)
+    assert room.wait(5)["image-quality"].active
+    assert not room.wait(80)["image-quality"].active
+
+
+def test_an_alarm_goes_on_after_a_restart_with_its_count() -> None:
+    room = Room()
+    room.note(MISSED)
+    before = room.look()["not-inspected"]
+    assert (before.active, before.count) == (True, 1)
+    room = Room(saved=[before])
+    assert room.look()["not-inspected"] == before
+    cleared = room.wait(15)["not-inspected"]
+    assert (cleared.active, cleared.count) == (False, 1)
+    room.note(MISSED)
+    assert room.wait(8)["not-inspected"].count == 2

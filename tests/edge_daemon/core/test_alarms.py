@@ -4,7 +4,8 @@ from itertools import pairwise
 from hypothesis import given, settings, strategies as st
 
 from edge_daemon.core.alarms import Alarm, AlarmRule
-from edge_daemon.core.messages import AlarmState, iso_utc
+from edge_daemon.core.envelope import iso_utc
+from edge_daemon.core.messages import AlarmState
 
 RULE = AlarmRule(on_delay_ns=20, off_delay_ns=50, interval_ns=100)
 WALL_NS = 1_700_000_000_000_000_000

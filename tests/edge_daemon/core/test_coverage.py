@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from edge_daemon.core.coverage import Arrival, CoverageBook, CoverageState
-from edge_daemon.core.messages import NotInspectedReason
 from edge_daemon.core.placement import Scale, place_frame
+from edge_daemon.core.reasons import NotInspectedReason
 from edge_daemon.core.stretches import Stretch
 from edge_daemon.core.wire import Codec, FrameHeader, PixelFormat
 from edge_daemon.errors import FrameError, RejectReason
@@ -85,8 +85,15 @@ def refusal_of(book: CoverageBook, frame: FrameHeader) -> RejectReason:
     before = book.state
     with pytest.raises(FrameError) as caught:
         arrive(book, frame)
-    assert book.state == before
+    assert book.state is not None
+    assert before is not None
+    numbers = {"next_seq": before.next_seq, "t_ns": before.t_ns}
+    assert book.state.model_copy(update=numbers) == before
     return caught.value.reason
+
+
+def take_late(book: CoverageBook, frame: FrameHeader) -> Stretch | None:
+    return book.take_late(frame, place_frame(frame, SCALE), now_ns=frame.t_ns)
 
 
 def test_frames_that_follow_each_other_leave_no_gap() -> None:
@@ -185,13 +192,65 @@ def test_a_camera_that_counts_from_zero_again_is_not_blind_for_ever() -> None:
     assert (arrival.gap, arrival.starts_anew) == (None, True)
 
 
-def test_late_frames_of_the_stream_before_are_refused() -> None:
+def restarted_camera() -> CoverageBook:
+    """Books of a camera that was started anew after six frames."""
     book = started(seq=5)
     arrive(book, header(0, stream="second", t_ns=99 * SECOND_NS))
     book.book_inspected(undecided_from=None)
-    assert refusal_of(book, header(6)) is RejectReason.SEQUENCE
-    assert refusal_of(restarted(book), header(6)) is RejectReason.SEQUENCE
+    return book
+
+
+def test_rows_of_a_late_frame_from_before_a_camera_restart_are_given_out_once() -> None:
+    book = restarted_camera()
+    late = take_late(book, header(7))
+    assert late is not None
+    assert (late.stream, late.from_line, late.to_line, late.lines) == ("first", 600, 800, 200)
+    assert late.reason is LOST
+    with pytest.raises(FrameError, match="again"):
+        take_late(book, header(7))
+    with pytest.raises(FrameError, match="again"):
+        take_late(restarted(book), header(5))
     assert inspect(book, header(1, stream="second", t_ns=100 * SECOND_NS)) == []
+
+
+def test_a_frame_of_the_stream_that_runs_is_not_late() -> None:
+    book = restarted_camera()
+    assert take_late(book, header(1, stream="second", t_ns=100 * SECOND_NS)) is None
+    assert take_late(book, header(0, stream="third", t_ns=100 * SECOND_NS)) is None
+    assert take_late(CoverageBook(), header(0)) is None
+
+
+def test_a_former_stream_that_goes_on_is_followed_from_where_it_was() -> None:
+    book = restarted_camera()
+    arrival = arrive(book, header(7))
+    assert arrival.gap is not None
+    assert (arrival.gap.from_line, arrival.gap.to_line) == (600, 700)
+    assert (arrival.starts_anew, arrival.frames_lost) == (True, 1)
+    assert refusal_of(book, header(7)) is RejectReason.DUPLICATE
+    assert take_late(book, header(1, stream="second")) is not None
+
+
+def test_a_frame_refused_for_its_rows_is_not_missed_afterwards() -> None:
+    book = started()
+    assert refusal_of(book, header(1, first_line=0)) is RejectReason.SEQUENCE
+    arrival = arrive(book, header(2, first_line=100))
+    assert (arrival.gap, arrival.frames_lost) == (None, 0)
+
+
+def test_a_clock_that_was_set_back_makes_no_duplicate_new() -> None:
+    book = started(seq=2, t_ns=50 * SECOND_NS)
+    inspect(book, header(3, t_ns=7 * SECOND_NS))
+    assert refusal_of(book, header(2, t_ns=50 * SECOND_NS)) is RejectReason.DUPLICATE
+
+
+def test_totals_count_rows_of_all_streams() -> None:
+    book = started()
+    book.count(inspected=100)
+    arrive(book, header(0, stream="second", t_ns=99 * SECOND_NS))
+    book.count(inspected=-30, not_inspected=30)
+    state = restarted(book).state
+    assert state is not None
+    assert (state.lines_inspected, state.lines_not_inspected) == (70, 30)
 
 
 def test_a_camera_that_goes_back_to_its_old_stream_is_not_blind_for_ever() -> None:

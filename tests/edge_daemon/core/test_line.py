@@ -11,14 +11,9 @@ from edge_daemon.core.coils import CoilBook
 from edge_daemon.core.coverage import CoverageState
 from edge_daemon.core.defects import DefectClass, Region, find_regions
 from edge_daemon.core.line import CameraLine
-from edge_daemon.core.messages import (
-    CoilEvent,
-    CoverageEvent,
-    DefectEvent,
-    DurableBody,
-    NotInspectedReason,
-)
+from edge_daemon.core.messages import CoilEvent, CoverageEvent, DefectEvent, DurableBody
 from edge_daemon.core.placement import Scale
+from edge_daemon.core.reasons import NotInspectedReason
 from edge_daemon.core.records import FrameDefect
 from edge_daemon.core.tracking import REACH_PX
 from edge_daemon.core.wire import Codec, FrameHeader, PixelFormat

@@ -7,18 +7,15 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from pydantic import ValidationError
 
+from edge_daemon.core.envelope import Announcement, iso_utc, to_wire
 from edge_daemon.core.messages import (
     AlarmState,
-    Announcement,
     CoilEvent,
     CoverageEvent,
     DefectEvent,
-    NotInspectedReason,
-    Severity,
     StatusReport,
-    iso_utc,
-    to_wire,
 )
+from edge_daemon.core.reasons import NotInspectedReason, Severity
 
 ID = UUID("017F22E2-79B0-7CC3-98C4-DC0C0C07398F")
 DEFECT: dict[str, Any] = {

@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import cv2
@@ -266,6 +267,47 @@ def test_a_small_png_can_not_claim_a_chunk_of_gigabytes() -> None:
             compressed_size(greedy, Codec.PNG)
 
 
+def test_a_deep_png_is_refused_before_anything_is_reserved_for_it() -> None:
+    deep = hand_made_png(13_000, 13_000, bytes(100), depth=16, colour_type=6)
+    resident = Path("/proc/self/statm")
+    before = int(resident.read_text().split()[1])
+    with pytest.raises(FrameError, match="unpacks to 1352000000 bytes"):
+        grey_from_file(deep)
+    assert int(resident.read_text().split()[1]) - before < 4096  # pages: 16 MiB
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("share", [0.4, 0.7, 0.95])
+def test_a_jpeg_that_ends_too_soon_is_damaged_though_it_says_that_it_ends(
+    share: float, *, progressive: bool
+) -> None:
+    noise = np.random.default_rng(5).integers(0, 255, (64, 96), np.uint8)
+    flags = [cv2.IMWRITE_JPEG_PROGRESSIVE, int(progressive)]
+    packed = cv2.imencode(".jpg", noise, flags)[1].tobytes()
+    cut = packed[: int(len(packed) * share)].rstrip(b"\xff") + b"\xff\xd9"
+    assert grey_from_file(packed).shape == noise.shape  # control: it is whole
+    with pytest.raises(FrameError, match="the JPEG is damaged"):
+        grey_from_file(cut)
+
+
+def test_damage_of_a_jpeg_is_an_error_and_not_a_line_on_stderr(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    noise = np.random.default_rng(5).integers(0, 255, (64, 96), np.uint8)
+    packed = bytearray(cv2.imencode(".jpg", noise)[1].tobytes())
+    packed[len(packed) // 2 : len(packed) // 2 + 40] = b"\xff\xd0" * 20
+    with pytest.raises(FrameError, match="the JPEG is damaged"):
+        grey_from_file(bytes(packed))
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("marker", [0xC3, 0xC9, 0xCA, 0xCB])
+def test_a_jpeg_of_a_coding_that_nobody_sends_is_refused(marker: int) -> None:
+    at = JPEG.index(b"\xff\xc0")
+    renamed = JPEG[: at + 1] + bytes([marker]) + JPEG[at + 2 :]
+    assert refusal_of(frame(renamed, codec="jpeg")).reason is RejectReason.DECODE
+
+
 def test_the_size_is_read_without_decoding() -> None:
     assert compressed_size(PNG, Codec.PNG) == (24, 20)
     assert compressed_size(JPEG, Codec.JPEG) == (24, 20)
@@ -333,7 +375,6 @@ def test_a_file_that_holds_another_size_than_it_says_is_refused() -> None:
     lying = b"\xff\xd8\xff\0" + struct.pack(">H", 2 + len(hidden)) + hidden + claim + b"\0\0"
     lying += segments[scan:]
     assert compressed_size(lying, Codec.JPEG) == (1600, 256)  # control: it deceives the walker
-    assert grey_from_file(lying).shape == (16, 16)
     header = FrameHeader(
         v=1,
         stream="s",

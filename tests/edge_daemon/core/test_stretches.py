@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from edge_daemon.core.messages import NotInspectedReason
+from edge_daemon.core.reasons import NotInspectedReason
 from edge_daemon.core.stretches import Stretch
 
 FIRST = Stretch(

@@ -1,6 +1,7 @@
 """What a camera may send, and what is refused for which reason."""
 
 import json
+import tracemalloc
 import zlib
 from typing import Any
 
@@ -195,8 +196,33 @@ def test_unknown_keys_are_ignored() -> None:
     assert parse_header(packed(gain=3, Seq=9, **{"\ud800": {}})) == parse_header(packed())
 
 
-def test_the_last_of_two_equal_keys_counts() -> None:
-    assert parse_header(packed()[:-1] + b', "seq": 6}').seq == 6
+@pytest.mark.parametrize(
+    "again", [b'"seq": 6', b'"seq": 5', b'"x": 1, "x": 1', b'"y": {"": 1, "": 2}']
+)
+def test_a_key_that_is_there_twice_is_refused_and_named(again: bytes) -> None:
+    error = refusal_of(packed()[:-1] + b", " + again + b"}")
+    assert error.reason is RejectReason.HEADER_JSON
+    assert error.detail.endswith(" is there more than once")
+
+
+@pytest.mark.parametrize("part", [b"x" * 2**24, b"{" + b" " * 2**24])
+def test_a_part_of_megabytes_is_refused_without_a_copy_of_it(part: bytes) -> None:
+    sent = memoryview(part)
+    tracemalloc.start()
+    try:
+        for read in (parse_camera_id, parse_header):
+            with pytest.raises(FrameError) as caught:
+                read(sent)
+            assert len(str(caught.value)) < 300
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_huge_value_makes_no_huge_complaint() -> None:
+    for value in (10**3000, "x" * 3000, [[1] * 900]):
+        assert len(str(refusal_of(packed(v=value)))) < 200
+        assert len(str(refusal_of(packed(seq=value)))) < 200
 
 
 @given(seq=st.integers(0, 2**40), height=st.integers(1, 16384))
@@ -309,6 +335,13 @@ def test_a_wrong_message_that_says_its_rows_keeps_its_place(wrong: dict[str, obj
     assert frame.payload.nbytes == 0
 
 
+@pytest.mark.parametrize("t_ns", [-1, None, 2**63, 1.5, "now"])
+def test_a_time_that_is_none_leaves_the_rows_where_they_are(t_ns: object) -> None:
+    frame = parse_placed([b"cam", packed(t_ns=t_ns, first_line=70), b"abcdef"])
+    assert frame.fault is not None
+    assert (frame.header.t_ns, frame.header.top_line, frame.header.height) == (0, 70, 2)
+
+
 def test_a_coil_that_is_none_leaves_the_rows_where_they_are() -> None:
     frame = parse_placed([b"cam", packed(coil="C 1", encoder_mm=9.5), b"abcdef"])
     assert frame.fault is not None
@@ -317,7 +350,7 @@ def test_a_coil_that_is_none_leaves_the_rows_where_they_are() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"stream": 1}, {"seq": -1}, {"t_ns": None}, {"height": 0}, {"first_line": "7"}, {"v": 2}],
+    [{"stream": 1}, {"seq": -1}, {"height": 0}, {"first_line": "7"}, {"v": 2}],
 )
 def test_a_wrong_message_without_a_place_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(FrameError):
@@ -336,7 +369,9 @@ def test_no_wrong_header_raises_anything_but_a_frame_error(changes: dict[str, ob
         assert frame.header.height >= 1
 
 
-@pytest.mark.parametrize("numbers", [{"first_line": 2**53}, {"seq": 2**62}])
+@pytest.mark.parametrize(
+    "numbers", [{"first_line": 2**53}, {"seq": 2**62}, {"seq": 2**62, "first_line": 0}]
+)
 def test_a_row_counter_beyond_what_json_holds_exactly_is_refused(numbers: dict[str, int]) -> None:
     header = {"v": 1, "stream": "s", "t_ns": 0, "seq": 0, "width": 1, "height": 16384}
     packed = json.dumps(header | {"format": "Mono8", "codec": "raw"} | numbers).encode()

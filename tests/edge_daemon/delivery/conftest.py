@@ -13,13 +13,8 @@ from typing import IO, Any, Self
 import pytest
 
 from edge_daemon.clock import SystemClock
-from edge_daemon.core.messages import (
-    Announcement,
-    CoverageEvent,
-    HealthReport,
-    StatusReport,
-    iso_utc,
-)
+from edge_daemon.core.envelope import Announcement, iso_utc
+from edge_daemon.core.messages import CoverageEvent, HealthReport, StatusReport
 from edge_daemon.delivery.broker import Broker
 from edge_daemon.delivery.courier import Courier
 from edge_daemon.delivery.patience import Patience

@@ -27,6 +27,12 @@ def test_each_scheme_has_its_own_port(scheme: str, port: int) -> None:
         "mqtt://broker:70000",
         "mqtt://broker/path",
         "mqtt://broker?a=b",
+        "mqtt://broker#a",
+        "mqtt://broker:0",
+        "mqtt://broker:",
+        "mqtt://broker:/",
+        "mqtt://bro ker",
+        "mqtt://broker\n",
         "mqtt://a..b",
         f"mqtt://{'a' * 70}.example",
     ],
@@ -36,10 +42,11 @@ def test_a_url_that_no_socket_could_use_is_refused_at_once(url: str) -> None:
         Broker.from_url(url, "edge/line-1")
 
 
-def test_a_password_in_the_url_is_refused_and_not_repeated() -> None:
+@pytest.mark.parametrize("password", ["geheim", "ge/heim", "ge:heim", "ge@heim", "?heim"])
+def test_a_password_in_the_url_is_refused_and_not_repeated(password: str) -> None:
     with pytest.raises(ConfigurationError, match="password_file") as caught:
-        Broker.from_url("mqtt://user:geheim@broker", "edge/line-1")
-    assert "geheim" not in str(caught.value)
+        Broker.from_url(f"mqtt://user:{password}@broker", "edge/line-1")
+    assert "heim" not in str(caught.value)
 
 
 @pytest.mark.parametrize("root", ["", "/edge", "edge/", "edge//line", "edge/+", "edge/#", "ä"])
@@ -64,3 +71,39 @@ def test_the_password_is_read_anew_each_time(tmp_path: Path) -> None:
     assert broker.password() == "first"
     file.write_text("second")
     assert broker.password() == "second"
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfegeheim"])
+def test_a_password_file_that_holds_none_is_named_and_not_repeated(
+    tmp_path: Path, content: bytes
+) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(content)
+    broker = Broker.from_url("mqtt://user@broker", "r", password_file=file)
+    with pytest.raises(ConfigurationError, match=r"\[mqtt\] password_file = ") as caught:
+        broker.password()
+    assert "geheim" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("url", "warned"),
+    [
+        ("mqtt://line@broker", True),
+        ("mqtt://line@10.0.0.1", True),
+        ("mqtts://line@broker", False),
+        ("mqtt://line@localhost", False),
+        ("mqtt://line@127.0.0.2", False),
+        ("mqtt://line@[::1]", False),
+    ],
+)
+def test_a_password_in_clear_beyond_this_computer_is_warned_of(
+    tmp_path: Path, url: str, *, warned: bool
+) -> None:
+    broker = Broker.from_url(url, "r", password_file=tmp_path / "password")
+    assert [text for text in broker.warnings if "mqtts://" in text] == list(broker.warnings)
+    assert bool(broker.warnings) == warned
+
+
+def test_without_a_password_there_is_nothing_to_warn_of() -> None:
+    assert Broker.from_url("mqtt://line@broker", "r").warnings == ()

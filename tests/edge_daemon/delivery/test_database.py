@@ -4,22 +4,30 @@ from pathlib import Path
 
 import pytest
 
-from edge_daemon.delivery.database import SCHEMA_VERSION, open_database
+from edge_daemon.clock import ManualClock
+from edge_daemon.delivery.database import SCHEMA_VERSION
+from edge_daemon.delivery.recovery import open_database
+from edge_daemon.delivery.rows import Scribe
 
 NOW_NS = 1_700_000_000_000_000_001
 ASIDE = "o.db.corrupt-20231114T221320.000000001Z"
 
 
+def opening(path: Path) -> tuple[sqlite3.Connection, Path | None]:
+    opened = open_database(
+        path, max_bytes=1 << 24, scribe=Scribe(ManualClock(NOW_NS)), now_ns=NOW_NS
+    )
+    return opened.connection, None if opened.recovery is None else opened.recovery.aside
+
+
 def opened(path: Path) -> Path | None:
-    connection, aside = open_database(path, max_bytes=1 << 24, now_ns=NOW_NS)
-    seq = connection.execute("SELECT seq FROM station").fetchone()[0]
+    connection, aside = opening(path)
     connection.close()
-    assert seq == 0
     return aside
 
 
 def filled(path: Path) -> None:
-    connection, _ = open_database(path, max_bytes=1 << 24, now_ns=0)
+    connection, _ = opening(path)
     connection.executemany(
         "INSERT INTO state (key, value) VALUES (?, ?)",
         [(str(key), "x" * 500) for key in range(200)],
@@ -68,7 +76,7 @@ def test_a_sound_database_stays_where_it_is(tmp_path: Path) -> None:
 
 
 def test_the_pragmas_that_durability_rests_on_are_in_force(tmp_path: Path) -> None:
-    connection, _ = open_database(tmp_path / "o.db", max_bytes=1 << 24, now_ns=NOW_NS)
+    connection, _ = opening(tmp_path / "o.db")
     wanted = {"journal_mode": "wal", "synchronous": 2, "locking_mode": "exclusive"}
     found = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in wanted}
     connection.close()

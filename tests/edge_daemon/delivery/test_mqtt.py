@@ -113,63 +113,6 @@ def test_publishing_on_a_link_never_opened_is_an_error() -> None:
         Link(broker(1), WILL, SimpleQueue()).publish(WILL)
 
 
-@pytest.fixture
-def certificates(tmp_path: Path) -> Path:
-    """Make an authority and a certificate for 127.0.0.1 that it vouches for."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl is not installed")
-    folder = tmp_path / "certificates"
-    folder.mkdir()
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-    authority = ["-subj", "/CN=authority", "-keyout", "ca.key", "-out", "ca.pem"]
-    server = ["-subj", "/CN=broker", "-keyout", "broker.key", "-out", "broker.pem"]
-    signed = ["-CA", "ca.pem", "-CAkey", "ca.key", "-addext", "subjectAltName=IP:127.0.0.1"]
-    for request in (authority, [*server, *signed]):
-        command = [openssl, "req", "-x509", *key, *request]
-        subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    return folder
-
-
-@pytest.fixture
-def tls_broker(mosquitto_with: Callable[..., Mosquitto], certificates: Path) -> Mosquitto:
-    return mosquitto_with(
-        f"certfile {certificates}/broker.pem", f"keyfile {certificates}/broker.key"
-    )
-
-
-@pytest.mark.broker
-def test_a_broker_whose_certificate_is_trusted_is_connected_to(
-    tls_broker: Mosquitto, certificates: Path
-) -> None:
-    url = tls_broker.url.replace("mqtt:", "mqtts:")
-    trusting = Broker.from_url(url, "edge/test", ca_file=certificates / "ca.pem")
-    inbox: SimpleQueue[Any] = SimpleQueue()
-    link = Link(trusting, WILL, inbox)
-    link.open()
-    assert isinstance(inbox.get(timeout=PATIENCE_S), Connected)
-    link.publish(Outgoing("edge/test/event/x", b"{}"))
-    assert isinstance(inbox.get(timeout=PATIENCE_S), Acknowledged)
-    link.abort("enough")
-    assert isinstance(inbox.get(timeout=PATIENCE_S), Closed)
-
-
-# paho leaves the socket of a handshake that failed to the garbage collector.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.broker
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_a_certificate_of_a_stranger_or_for_another_host_is_refused(
-    tls_broker: Mosquitto, certificates: Path, host: str
-) -> None:
-    ca_file = certificates / "ca.pem" if host == "localhost" else None
-    wary = Broker.from_url(f"mqtts://{host}:{tls_broker.port}", "edge/test", ca_file=ca_file)
-    inbox: SimpleQueue[Any] = SimpleQueue()
-    Link(wary, WILL, inbox).open()
-    closed = inbox.get(timeout=PATIENCE_S)
-    assert isinstance(closed, Closed)
-    assert "certificate verify failed" in closed.reason
-
-
 @pytest.mark.broker
 def test_the_password_of_the_file_opens_the_door(
     mosquitto_with: Callable[..., Mosquitto], tmp_path: Path

@@ -2,14 +2,17 @@ import json
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
 from edge_daemon.clock import ManualClock, SystemClock
-from edge_daemon.core.messages import AlarmState, Announcement, CoverageEvent, iso_utc
-from edge_daemon.delivery.outbox import Outbox, StoredMessage
+from edge_daemon.core.envelope import Announcement, iso_utc
+from edge_daemon.core.messages import AlarmState, CoverageEvent
+from edge_daemon.delivery.outbox import Outbox
+from edge_daemon.delivery.rows import StoredMessage
 from edge_daemon.errors import StoreError
 
 CLOCK = SystemClock()
@@ -26,6 +29,11 @@ def stretch(from_line: int = 0) -> Announcement:
             lines=1,
         )
     )
+
+
+def remove(outbox: Outbox, seqs: Iterable[int]) -> None:
+    outbox.settle(list(seqs), confirmed_ns=1)
+    outbox.forget_confirmed()
 
 
 def everything(outbox: Outbox) -> list[StoredMessage]:
@@ -51,7 +59,7 @@ def test_the_sequence_goes_on_without_a_gap_over_removals_and_restarts(path: Pat
     for _ in range(3):
         with Outbox(path, CLOCK) as outbox:
             seqs += [m.seq for m in outbox.commit([stretch(), stretch()], {})]
-            outbox.remove(seqs)
+            remove(outbox, seqs)
     assert seqs == [1, 2, 3, 4, 5, 6]
 
 
@@ -112,7 +120,7 @@ def test_the_oldest_is_the_oldest_that_waits(path: Path) -> None:
         clock.advance(500)
         outbox.commit([stretch()], {})
         assert outbox.oldest_ns() == 1000
-        outbox.remove([1])
+        remove(outbox, [1])
         assert outbox.oldest_ns() == 1500
 
 
@@ -124,7 +132,7 @@ def test_a_full_disk_leaves_nothing_half_and_the_same_commit_can_be_repeated(pat
         assert everything(outbox) == kept
         assert outbox.state() == {"mark": "before"}
         assert (outbox.last_seq, outbox.depth) == (100, 100)
-        outbox.remove([m.seq for m in kept])
+        remove(outbox, [m.seq for m in kept])
         again = outbox.commit([stretch(line) for line in range(100)], {"mark": "after"})
         assert [m.seq for m in again] == list(range(101, 201))
 
@@ -163,7 +171,8 @@ COMMIT_FOR_EVER = """
 import sys
 from pathlib import Path
 from edge_daemon.clock import SystemClock
-from edge_daemon.core.messages import Announcement, CoverageEvent
+from edge_daemon.core.messages import CoverageEvent
+from edge_daemon.core.envelope import Announcement
 from edge_daemon.delivery.outbox import Outbox
 
 body = CoverageEvent(
@@ -186,7 +195,7 @@ def test_kill_minus_9_takes_nothing_back_that_was_committed(path: Path, commits:
         process.kill()
         lines += [line for line in process.stdout if line.endswith("\n")]
     with Outbox(path, CLOCK) as outbox:
-        assert outbox.set_aside is None
+        assert outbox.recovery is None
         seqs = [m.seq for m in everything(outbox)]
         assert seqs == list(range(1, outbox.last_seq + 1))
         assert outbox.last_seq >= int(lines[-1])
@@ -202,7 +211,7 @@ def test_depth_and_order_hold_for_any_mix_of_commits_and_removals(
     with Outbox(tmp_path_factory.mktemp("mix") / "o.db", CLOCK) as outbox:
         for count, gone in steps:
             waiting += [m.seq for m in outbox.commit([stretch()] * count, {})]
-            outbox.remove(gone)
+            remove(outbox, gone)
             waiting = [seq for seq in waiting if seq not in gone]
             assert outbox.depth == len(waiting)
             assert [m.seq for m in everything(outbox)] == waiting

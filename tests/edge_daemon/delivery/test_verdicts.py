@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from edge_daemon.clock import SystemClock
+from edge_daemon.delivery.journal import Journal
 from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.delivery.verdicts import Verdicts
 from edge_daemon.errors import StoreError
@@ -15,7 +16,7 @@ def test_a_verdict_counts_from_the_moment_it_is_passed_and_is_then_written_down(
     watcher = Watcher()
     with Outbox(tmp_path / "o.db", SystemClock()) as outbox:
         [first, second, _] = outbox.commit([stretch()] * 3, {})
-        verdicts = Verdicts(outbox, watcher)
+        verdicts = Verdicts(outbox, Journal(outbox, SystemClock()), watcher)
         verdicts.confirm(first)
         verdicts.doom(second, "Topic name invalid")
         assert verdicts.seqs == {1, 2}
@@ -30,7 +31,7 @@ def test_what_cannot_be_written_down_stays_known(tmp_path: Path) -> None:
     watcher = Watcher()
     with Outbox(tmp_path / "o.db", SystemClock()) as outbox:
         [first, second] = outbox.commit([stretch()] * 2, {})
-        verdicts = Verdicts(outbox, watcher)
+        verdicts = Verdicts(outbox, Journal(outbox, SystemClock()), watcher)
         verdicts.confirm(first)
         verdicts.doom(second, "no")
     with pytest.raises(StoreError):

@@ -1,4 +1,4 @@
-from edge_daemon.delivery.outbox import StoredMessage
+from edge_daemon.delivery.rows import StoredMessage
 from edge_daemon.delivery.window import Flight, Window
 
 

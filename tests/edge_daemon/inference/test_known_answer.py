@@ -20,8 +20,10 @@ EXPECTED = np.full((1, 2, 64, 400), 0.25, np.float32)
 class Parrot:
     """Always gives the same answer, and remembers what it was asked."""
 
-    def __init__(self, answer: Probabilities) -> None:
+    def __init__(self, answer: Probabilities, max_batch: int = 1) -> None:
         self.answer = answer
+        self.batches: list[int] = []
+        self._max_batch = max_batch
         self.asked: list[GreyImage] = []
 
     @property
@@ -30,10 +32,11 @@ class Parrot:
 
     @property
     def max_batch(self) -> int:
-        return 1
+        return self._max_batch
 
     def segment(self, strips: Sequence[GreyImage]) -> Answers:
         self.asked += strips
+        self.batches.append(len(strips))
         counts = np.zeros((1, self.answer.shape[1]), np.int32)
         return Answers(counts, lambda wanted: self.answer[wanted])
 
@@ -65,6 +68,24 @@ def test_an_answer_within_the_tolerance_passes_and_its_difference_is_told(
 def test_one_probability_that_is_too_far_off_is_a_failure(difference: float) -> None:
     with pytest.raises(EngineError, match=r"0\.05 is allowed"):
         ask(off_by(difference))
+
+
+def test_a_full_batch_is_asked_besides_and_every_strip_of_it_has_to_be_right() -> None:
+    class Batches(Parrot):
+        def segment(self, strips: Sequence[GreyImage]) -> Answers:
+            super().segment(strips)
+            return Answers(np.zeros((len(strips), 2), np.int32), answers[len(strips)].__getitem__)
+
+    answers = {n: np.repeat(EXPECTED, n, axis=0) for n in (1, 8)}
+    engine = Batches(EXPECTED, max_batch=8)
+    assert ask(engine) == 0.0
+    assert engine.batches == [1, 8]
+    answers[8][7, 0, 3, 3] = 0.9
+    with pytest.raises(EngineError, match="in a batch of 8"):
+        ask(engine)
+    answers[8] = answers[1]
+    with pytest.raises(EngineError, match="for 8 strips"):
+        ask(engine)
 
 
 def test_the_bundle_brings_the_question_and_the_answer() -> None:

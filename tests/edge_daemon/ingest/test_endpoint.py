@@ -1,3 +1,5 @@
+import os
+import stat
 import threading
 import time
 from pathlib import Path
@@ -7,6 +9,7 @@ import zmq
 
 from edge_daemon.errors import EndpointError
 from edge_daemon.ingest.endpoint import bind_pull, connect_push
+from edge_daemon.ingest.keys import Login, make_pair
 
 
 @pytest.mark.parametrize("address", ["", "127.0.0.1:5555", "nonsense://x", "tcp://*"])
@@ -85,4 +88,35 @@ def test_an_address_that_cannot_be_bound_is_refused_with_the_remedy(
     address: str, remedy: str
 ) -> None:
     with pytest.raises(EndpointError, match=remedy), bind_pull(address, max_part_bytes=9):
+        pass
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_the_file_of_an_ipc_address_is_for_owner_and_group_whatever_the_umask(
+    tmp_path: Path, umask: int
+) -> None:
+    before = os.umask(umask)
+    try:
+        with bind_pull(f"ipc://{tmp_path}/frames", max_part_bytes=9):
+            mode = (tmp_path / "frames").stat().st_mode
+    finally:
+        os.umask(before)
+    assert stat.S_ISSOCK(mode)
+    assert stat.S_IMODE(mode) == 0o660
+
+
+def test_an_ipc_address_without_a_file_is_refused_as_nothing_could_close_it_to_others() -> None:
+    with (
+        pytest.raises(EndpointError, match="name a file"),
+        bind_pull("ipc://@frames", max_part_bytes=9),
+    ):
+        pass
+
+
+def test_keys_for_an_address_that_takes_none_are_refused(tmp_path: Path) -> None:
+    login = Login(make_pair(), make_pair().public)
+    with (
+        pytest.raises(EndpointError, match="takes no keys"),
+        connect_push(f"ipc://{tmp_path}/frames", linger_ms=0, login=login),
+    ):
         pass

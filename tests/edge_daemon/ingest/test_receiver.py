@@ -195,7 +195,7 @@ def test_a_part_that_is_too_large_costs_its_sender_the_connection_and_nobody_els
         with camera(address) as honest, camera(address) as greedy:
             for number in range(20):
                 honest.send_multipart([b"honest", str(number).encode(), bytes(900)])
-                greedy.send_multipart([b"greedy", b"{}", bytes(2000)])
+                greedy.send_multipart([b"greedy", b"{}", bytes(2001)])
             arrived = [bench.take() for _ in range(20)]
             assert [parts[0] for parts in arrived] == [b"honest"] * 20
             assert [int(parts[1]) for parts in arrived] == list(range(20))

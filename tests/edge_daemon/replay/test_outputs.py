@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from edge_daemon.clock import SystemClock
-from edge_daemon.core.messages import HealthReport, StatusReport, iso_utc
+from edge_daemon.core.envelope import iso_utc
+from edge_daemon.core.messages import HealthReport, StatusReport
 from edge_daemon.core.placement import Scale
 from edge_daemon.core.rle import encode
 from edge_daemon.delivery.courier import Courier

@@ -1,3 +1,4 @@
+import threading
 from collections.abc import Iterable, Iterator
 
 import pytest
@@ -134,3 +135,11 @@ def test_a_recording_whose_clock_goes_back_is_not_waited_for() -> None:
     pace.wait_for(100 * SECOND_NS)
     pace.wait_for(0)
     assert waits == [0.0, 0.0]
+
+
+def test_a_damaged_time_centuries_away_is_waited_for_as_long_as_can_be() -> None:
+    waits: list[float] = []
+    pace = Pace(1.0, waits.append)
+    pace.wait_for(0)
+    pace.wait_for(2**64 - 1)
+    assert waits[-1] == threading.TIMEOUT_MAX

@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from edge_daemon.core.messages import NotInspectedReason
+from edge_daemon.core.reasons import NotInspectedReason
 from edge_daemon.errors import RejectReason
 from edge_daemon.report.wording import metres, moment, name, reason_words, share, text
 

@@ -36,6 +36,7 @@ def test_the_asyncapi_document_names_every_topic_and_schema() -> None:
         "{root}/event/defect",
         "{root}/event/coverage",
         "{root}/event/coil",
+        "{root}/event/loss",
         "{root}/alarm/{name}",
         "{root}/health",
     }

@@ -1,7 +1,7 @@
 import pytest
 
 from edge_daemon.clock import ManualClock
-from edge_daemon.core.messages import NotInspectedReason
+from edge_daemon.core.reasons import NotInspectedReason
 from edge_daemon.errors import RejectReason
 from edge_daemon.telemetry.metrics import Metrics
 

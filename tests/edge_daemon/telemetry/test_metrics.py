@@ -7,7 +7,7 @@ from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder, generate_latest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from edge_daemon.core.messages import NotInspectedReason
+from edge_daemon.core.reasons import NotInspectedReason
 from edge_daemon.errors import RejectReason
 from edge_daemon.telemetry.metrics import MAX_CAMERAS, Metrics
 

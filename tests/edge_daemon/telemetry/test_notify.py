@@ -1,5 +1,6 @@
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -63,6 +64,32 @@ def test_a_line_break_in_a_status_does_not_smuggle_in_another_state(
 ) -> None:
     Notifier(manager.address).status("bad coil id\nSTOPPING=1")
     assert manager.received() == ["STATUS=bad coil id STOPPING=1"]
+
+
+def test_a_reload_says_in_one_message_when_it_began_and_ends_with_ready(
+    manager: ServiceManager,
+) -> None:
+    notifier = Notifier(manager.address)
+    before_us = time.monotonic_ns() // 1000
+    notifier.reloading()
+    after_us = time.monotonic_ns() // 1000
+    notifier.ready()
+    reloading, ready = manager.received()
+    kind, _, at_us = reloading.removeprefix("RELOADING=1\n").partition("=")
+    assert (kind, ready) == ("MONOTONIC_USEC", "READY=1")
+    assert before_us <= int(at_us) <= after_us
+
+
+def test_the_watchdog_is_patient_during_a_reload_and_strict_again_after_it(
+    manager: ServiceManager,
+) -> None:
+    environ = {"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": "15000000"}
+    Notifier.from_environment(environ).reloading()
+    Notifier.from_environment(environ).ready()  # of the run that follows
+    reloading, ready = manager.received()
+    patience_us = int(reloading.rpartition("\nWATCHDOG_USEC=")[2])
+    assert patience_us > 100 * 1_000_000
+    assert ready == "READY=1\nWATCHDOG_USEC=15000000"
 
 
 @pytest.mark.parametrize("environ", [{}, {"NOTIFY_SOCKET": ""}])

@@ -2,19 +2,23 @@ import http.client
 import json
 import shutil
 import socket
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from http import HTTPStatus
+from pathlib import Path
 
 import pytest
 
 from edge_daemon.clock import ManualClock
 from edge_daemon.errors import ConfigurationError, EndpointError
+from edge_daemon.telemetry.connections import MAX_CONNECTIONS, PATIENCE_S
 from edge_daemon.telemetry.health import Health
 from edge_daemon.telemetry.metrics import Metrics
-from edge_daemon.telemetry.web import CLIENT_TIMEOUT_S, MAX_CONNECTIONS, Response, WebServer
+from edge_daemon.telemetry.web import Response, WebServer
+from tests.authority import Authority, needs_openssl
 
 PROMTOOL = shutil.which("promtool")
 needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed")
@@ -34,11 +38,23 @@ def address(used_metrics: Metrics, health: Health) -> Iterator[str]:
 
 
 def fetch(
-    address: str, path: str, *, method: str = "GET", accept: str = ""
+    address: str,
+    path: str,
+    *,
+    method: str = "GET",
+    accept: str = "",
+    token: str | None = None,
+    trust: Path | None = None,
 ) -> tuple[int, dict[str, str], bytes]:
     connection = http.client.HTTPConnection(address, timeout=20)
+    if trust is not None:
+        context = ssl.create_default_context(cafile=trust)
+        connection = http.client.HTTPSConnection(address, timeout=20, context=context)
+    headers = {"Accept": accept}
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
     try:
-        connection.request(method, path, headers={"Accept": accept})
+        connection.request(method, path, headers=headers)
         answer = connection.getresponse()
         return answer.status, dict(answer.getheaders()), answer.read()
     finally:
@@ -195,7 +211,7 @@ def test_the_oldest_connection_has_to_go_when_places_run_out(address: str) -> No
         oldest = stack.enter_context(connect(address, b"GET /livez"))
         for _ in range(MAX_CONNECTIONS):
             stack.enter_context(connect(address, b"GET /livez"))
-        oldest.settimeout(CLIENT_TIMEOUT_S / 2)  # being pushed out comes before being timed out
+        oldest.settimeout(PATIENCE_S / 2)  # being pushed out comes before being timed out
         assert oldest.recv(1) == b""
 
 
@@ -229,7 +245,7 @@ def test_leaving_cuts_off_a_client_that_hangs(used_metrics: Metrics, health: Hea
         with WebServer("127.0.0.1:0", used_metrics, health=health) as server:
             client = stack.enter_context(connect(server.address, b"GET /met"))
             fetch(server.address, "/livez")  # served in order: by now the other is accepted too
-        client.settimeout(CLIENT_TIMEOUT_S / 2)
+        client.settimeout(PATIENCE_S / 2)
         assert client.recv(1) == b""
 
 
@@ -296,3 +312,91 @@ def test_ipv6_addresses_work_and_keep_their_brackets(used_metrics: Metrics, heal
     with WebServer("[::1]:0", used_metrics, health=health) as server:
         assert server.address.startswith("[::1]:")
         assert fetch(server.address, "/livez")[0] == HTTPStatus.OK
+
+
+TOKEN = "Kzq1b0wqkS3vQyWk8PoN"  # noqa: S105 - guards nothing
+
+
+@pytest.fixture
+def guarded(tmp_path: Path, used_metrics: Metrics, health: Health) -> Iterator[str]:
+    file = tmp_path / "token"
+    file.write_text(f"{TOKEN}\n")
+    with WebServer("127.0.0.1:0", used_metrics, health=health, token_file=file) as server:
+        yield server.address
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/metrics", "/readyz", "/nothing", "/livez/", "/livez/../metrics"]
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_without_the_token_there_is_nothing_to_see(guarded: str, path: str, method: str) -> None:
+    status, headers, body = fetch(guarded, path, method=method)
+    assert status == HTTPStatus.UNAUTHORIZED
+    assert headers["WWW-Authenticate"] == 'Bearer realm="edge-daemon"'
+    assert b"edge_daemon_" not in body
+    status, headers, _ = fetch(guarded, path, method=method, token=TOKEN[::-1])
+    assert status == HTTPStatus.UNAUTHORIZED
+    assert headers["WWW-Authenticate"].endswith('error="invalid_token"')
+
+
+def test_with_the_token_everything_is_there(guarded: str) -> None:
+    assert fetch(guarded, "/metrics", token=TOKEN)[0] == HTTPStatus.OK
+    assert fetch(guarded, "/", token=TOKEN)[0] == HTTPStatus.OK
+    assert fetch(guarded, "/nothing", token=TOKEN)[0] == HTTPStatus.NOT_FOUND
+
+
+def test_whether_it_lives_may_be_asked_without_the_token(guarded: str) -> None:
+    assert json.loads(fetch(guarded, "/livez")[2]) == {"live": True, "reasons": {}}
+
+
+@needs_openssl
+def test_with_a_certificate_it_is_https_and_the_url_says_so(
+    tmp_path: Path, used_metrics: Metrics, health: Health
+) -> None:
+    authority = Authority(tmp_path / "plant")
+    pair = authority.issue("daemon")
+    with WebServer(
+        "127.0.0.1:0",
+        used_metrics,
+        health=health,
+        certificate_file=pair.certificate,
+        key_file=pair.key,
+    ) as server:
+        assert server.url == f"https://{server.address}"
+        status, _, body = fetch(server.address, "/metrics", trust=authority.certificate)
+    assert status == HTTPStatus.OK
+    assert b"edge_daemon_build_info" in body
+
+
+def test_a_certificate_without_its_key_is_a_configuration_error(
+    tmp_path: Path, used_metrics: Metrics, health: Health
+) -> None:
+    server = WebServer("127.0.0.1:0", used_metrics, health=health, certificate_file=tmp_path)
+    with pytest.raises(ConfigurationError, match=r"\[http\] certificate_file and key_file"):
+        server.__enter__()
+
+
+@pytest.mark.parametrize(
+    ("bind", "files", "warning"),
+    [
+        ("127.0.0.1:0", [], None),
+        ("[::1]:0", [], None),
+        ("10.0.0.1:9108", [], "who reaches 10.0.0.1:9108 reads every page"),
+        ("[::]:9108", ["certificate_file", "key_file"], "reads every page; name token_file"),
+        ("10.0.0.1:9108", ["token_file"], "without TLS"),
+        ("10.0.0.1:9108", ["certificate_file", "key_file", "token_file"], None),
+    ],
+)
+def test_pages_that_others_can_read_are_warned_of(
+    tmp_path: Path,
+    used_metrics: Metrics,
+    health: Health,
+    *,
+    bind: str,
+    files: list[str],
+    warning: str | None,
+) -> None:
+    named = dict.fromkeys(files, tmp_path)
+    warnings = WebServer(bind, used_metrics, health=health, **named).warnings  # type: ignore[arg-type] # paths, all
+    assert len(warnings) == (warning is not None)
+    assert all(str(warning) in text for text in warnings)
