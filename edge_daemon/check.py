@@ -12,13 +12,13 @@ from edge_daemon.assembly import OUTBOX_NAME
 from edge_daemon.clock import SystemClock
 from edge_daemon.config import load_config, state_directory
 from edge_daemon.delivery.broker import Broker
-from edge_daemon.delivery.glance import glance
 from edge_daemon.delivery.subscriber import LinkChanged, Subscriber
 from edge_daemon.engine import load_configured
 from edge_daemon.errors import ConfigurationError, EdgeDaemonError, StoreError
 from edge_daemon.ingest.endpoint import bind_pull
 from edge_daemon.ingest.keys import load_keyring
 from edge_daemon.settings import Config, HttpSection
+from edge_daemon.storage.glance import glance
 from edge_daemon.telemetry.health import Health
 from edge_daemon.telemetry.metrics import Metrics
 from edge_daemon.telemetry.web import WebServer

@@ -16,13 +16,13 @@ from edge_daemon.bench.frames import draw_strips, messages
 from edge_daemon.clock import SystemClock
 from edge_daemon.core.pixels import GreyImage, decode
 from edge_daemon.core.wire import Codec, parse
-from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.engine import Engine
 from edge_daemon.inference.batching import segment_frames
 from edge_daemon.inference.segmenter import Segmenter
 from edge_daemon.outcomes import Message, Outcome
 from edge_daemon.pipeline import Inspector
 from edge_daemon.preparing import Preparer, Ready
+from edge_daemon.storage.outbox import Outbox
 
 _BATCHES: Final = (1, 2, 4, 8)
 

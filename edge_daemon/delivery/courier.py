@@ -20,12 +20,12 @@ from edge_daemon.core.messages import HealthReport, StatusReport
 from edge_daemon.delivery.broker import Broker
 from edge_daemon.delivery.intake import Booking, Intake
 from edge_daemon.delivery.observer import DeliveryObserver
-from edge_daemon.delivery.outbox import DEFAULT_MAX_BYTES, Outbox
 from edge_daemon.delivery.patience import DEFAULT_PATIENCE, Patience
-from edge_daemon.delivery.recovery import Recovery
 from edge_daemon.delivery.rounds import Event, Flush, Rounds, Stop
 from edge_daemon.delivery.sender import Sender
 from edge_daemon.errors import StoreError
+from edge_daemon.storage.outbox import DEFAULT_MAX_BYTES, Outbox
+from edge_daemon.storage.recovery import Recovery
 
 __all__ = ["Booking", "Courier"]
 

@@ -23,12 +23,12 @@ from edge_daemon.delivery.holds import EVERYTHING, Holds
 from edge_daemon.delivery.journal import Journal
 from edge_daemon.delivery.mqtt import NO_SUBSCRIBERS, Acknowledged, Closed, Connected, Link
 from edge_daemon.delivery.observer import DeliveryObserver
-from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.delivery.outgoing import Outgoing
 from edge_daemon.delivery.patience import Patience
-from edge_daemon.delivery.rows import StoredMessage
 from edge_daemon.delivery.verdicts import Verdicts
 from edge_daemon.delivery.window import Flight, Window
+from edge_daemon.storage.outbox import Outbox
+from edge_daemon.storage.rows import StoredMessage
 
 FAILURE: Final = 0x80
 

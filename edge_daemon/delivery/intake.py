@@ -9,10 +9,10 @@ from typing import Final
 from edge_daemon.clock import Clock
 from edge_daemon.core.envelope import Announcement
 from edge_daemon.delivery.backoff import Backoff
-from edge_daemon.delivery.database import FullError
-from edge_daemon.delivery.outbox import Outbox
-from edge_daemon.delivery.rows import StoredMessage
 from edge_daemon.errors import StoreError
+from edge_daemon.storage.database import FullError
+from edge_daemon.storage.outbox import Outbox
+from edge_daemon.storage.rows import StoredMessage
 
 _log = logging.getLogger(__name__)
 

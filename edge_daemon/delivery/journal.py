@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from edge_daemon.clock import Clock
-from edge_daemon.delivery.outbox import Outbox
+from edge_daemon.storage.outbox import Outbox
 
 _KEEP_NS: Final = 30_000_000_000
 _LATE_NS: Final = 5_000_000_000

@@ -12,9 +12,9 @@ from edge_daemon.clock import Clock
 from edge_daemon.delivery.intake import Booking, Intake
 from edge_daemon.delivery.mqtt import Acknowledged, Closed, Connected, LinkEvent
 from edge_daemon.delivery.observer import DeliveryObserver
-from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.delivery.sender import Sender
 from edge_daemon.errors import StoreError
+from edge_daemon.storage.outbox import Outbox
 
 _log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from edge_daemon.delivery.broker import Broker
 from edge_daemon.delivery.dispatch import FAILURE, Dispatch
 from edge_daemon.delivery.mqtt import Acknowledged, Closed, Connected, Link, LinkEvent
 from edge_daemon.delivery.observer import DeliveryObserver
-from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.delivery.outgoing import Outgoing
 from edge_daemon.delivery.patience import Patience
+from edge_daemon.storage.outbox import Outbox
 
 _log = logging.getLogger(__name__)
 

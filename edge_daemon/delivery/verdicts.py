@@ -2,8 +2,8 @@
 
 from edge_daemon.delivery.journal import Journal
 from edge_daemon.delivery.observer import DeliveryObserver
-from edge_daemon.delivery.outbox import Outbox
-from edge_daemon.delivery.rows import StoredMessage
+from edge_daemon.storage.outbox import Outbox
+from edge_daemon.storage.rows import StoredMessage
 
 
 class Verdicts:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from edge_daemon.delivery.rows import StoredMessage
+from edge_daemon.storage.rows import StoredMessage
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,14 @@ that, and the daemon can't stop it; but it can leave with a word, its books in o
 kernel kills whatever it likes.
 """
 
+import os
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from io import FileIO
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 from edge_daemon.errors import EdgeDaemonError
 
@@ -16,6 +21,7 @@ _STATM = Path("/proc/self/statm")
 _MEMINFO = Path("/proc/meminfo")
 _CGROUP = Path("/proc/self/cgroup")
 _CGROUPS = Path("/sys/fs/cgroup")
+_STATM_BYTES: Final = 256
 _PAGE_BYTES: Final = 4096
 _SHARE: Final = 0.8
 _LOOK_EVERY_NS: Final = 100_000_000
@@ -28,7 +34,12 @@ class MemoryLimitError(EdgeDaemonError):
 
 def resident_bytes() -> int:
     """How much memory this process holds now."""
-    return int(_STATM.read_text(encoding="ascii").split()[1]) * _PAGE_BYTES
+    with _STATM.open("rb", buffering=0) as statm:
+        return _resident_bytes(statm)
+
+
+def _resident_bytes(statm: FileIO) -> int:
+    return int(os.pread(statm.fileno(), _STATM_BYTES, 0).split()[1]) * _PAGE_BYTES
 
 
 def allowed_bytes(max_process_mib: int | None) -> int:
@@ -67,15 +78,33 @@ def _granted_bytes() -> list[int]:
 class MemoryLimit:
     """Holds what the process takes against what it may.
 
+    While its `with` block is open it keeps the kernel's file open, too: when that is needed most
+    there may be no descriptor left.
+
     Args:
         max_bytes: how much it may hold.
-        resident: how much it holds.
+        resident: how much it holds; by default what the kernel says.
     """
 
     def __init__(self, max_bytes: int, resident: Callable[[], int] = resident_bytes) -> None:
         self._max_bytes = max_bytes
         self._resident = resident
         self._looked_ns: int | None = None
+        self._exits = ExitStack()
+
+    def __enter__(self) -> Self:
+        if self._resident is resident_bytes:
+            statm = self._exits.enter_context(_STATM.open("rb", buffering=0))
+            self._resident = partial(_resident_bytes, statm)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._exits.close()
 
     def check(self, now_ns: int) -> None:
         """Look, ten times a second at most.

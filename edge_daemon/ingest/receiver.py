@@ -93,6 +93,8 @@ class Receiver:
             EndpointError: an endpoint can't be bound.
         """
         with ExitStack() as exits:
+            if self._memory is not None:
+                exits.enter_context(self._memory)
             for endpoint in self._endpoints:
                 self._sockets.append(exits.enter_context(self._bind(endpoint)))
             self._exits = exits.pop_all()

@@ -41,10 +41,10 @@ from edge_daemon.core.picture_quality import PictureFault, PictureRules
 from edge_daemon.core.pixels import GreyImage
 from edge_daemon.core.records import Verdict
 from edge_daemon.core.wire import FrameHeader, parse_placed
-from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.errors import RejectReason
 from edge_daemon.ingest.backlog import left_out
 from edge_daemon.outcomes import Facts, Message, Outcome
+from edge_daemon.storage.outbox import Outbox
 from tests.edge_daemon import marked_steel as steel
 
 SECOND_NS = 1_000_000_000

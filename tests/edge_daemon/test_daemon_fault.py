@@ -78,7 +78,8 @@ class Fault:
 @pytest.fixture(scope="module")
 def fault(tmp_path_factory: pytest.TempPathFactory) -> Fault:
     folder = tmp_path_factory.mktemp("fault")
-    daemon = DaemonProcess(folder, "[bundle]", f'path = "{write_bundle(folder)}"')
+    flat = ["[image]", "black = false", "white = false", "frozen = false", "blurred = false"]
+    daemon = DaemonProcess(folder, "[bundle]", f'path = "{write_bundle(folder)}"', *flat)
     with daemon, daemon.camera() as camera:
         for seq, grey in enumerate([SOUND, SOUND, BRIGHT, SOUND]):
             camera.send_multipart(message(steel(value=grey), seq=seq, t_ns=seq).parts)

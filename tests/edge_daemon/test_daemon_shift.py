@@ -260,7 +260,7 @@ def test_it_is_alive_and_ready_with_nothing_to_complain_of(shift: Shift) -> None
     assert json.loads(page) == {
         "ready": True,
         "reasons": {},
-        "notes": {"engine": "onnxruntime on CPU"},
+        "notes": {"engine": "onnxruntime on CPU", "broker": "connected"},
     }
 
 

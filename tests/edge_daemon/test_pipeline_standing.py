@@ -50,6 +50,6 @@ def test_a_stranger_that_fell_silent_makes_room_for_a_camera() -> None:
     outcome = inspector.inspect(late)
     assert outcome.rejected is None
     assert "stray-0" not in inspector.cameras
-    assert outcome.facts.state["camera/stray-0"] is None
+    assert outcome.facts.state["camera/stray-0"] is not None  # it may come back
     later = steel.message(steel.steel(8), camera="top", received_ns=101 * SECOND_NS, seq=1)
     assert "camera/stray-0" not in inspector.inspect(later).facts.state

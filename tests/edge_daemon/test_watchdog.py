@@ -19,6 +19,7 @@ pytestmark = pytest.mark.timeout(300)  # for a busy computer
 THREADS = {
     "MainThread": "main",
     "receiver": "receiver",
+    "doorkeeper": "doorkeeper",
     "network": "network",
     "inspector": "inspector",
     "courier": "courier",

@@ -22,7 +22,7 @@ RATE = "100"
 
 
 @pytest.mark.parametrize("settings", [CAREFUL, ()], ids=["careful", "default"])
-@pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [2, pytest.param(30, marks=pytest.mark.slow)])
 def test_killing_the_broker_loses_nothing(
     settings: tuple[str, ...], kills: int, tmp_path: Path
 ) -> None:

@@ -23,7 +23,7 @@ def found_ready(it: Line) -> bool:
     return it.is_ready
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
 def test_killing_the_daemon_loses_no_alert_and_no_row(kills: int, tmp_path: Path) -> None:
     moments = random.Random(kills)  # noqa: S311 - moments to kill at, not secrets
     with line(tmp_path, cameras=2, frames_per_s=4.0, seed=kills) as it:

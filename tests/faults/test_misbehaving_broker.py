@@ -83,7 +83,15 @@ def test_what_is_never_confirmed_stays(station: StationProcess, broker: FakeBrok
     assert broker.most_in_flight <= 21  # the window, and the birth
 
 
-@pytest.mark.parametrize("code", [0x80, 0x83, 0x87, 0x97], ids=hex)
+@pytest.mark.parametrize(
+    "code",
+    [
+        0x87,
+        0x97,
+        *(pytest.param(code, marks=pytest.mark.slow) for code in (0x80, 0x83)),
+    ],
+    ids=hex,
+)
 def test_what_is_refused_for_now_comes_later_in_order(
     station: StationProcess, broker: FakeBroker, code: int
 ) -> None:
@@ -116,7 +124,10 @@ def test_what_is_refused_for_good_is_kept_and_told_at_the_next_start(
     assert verdict.late == tuple(range(7, MESSAGES + 1, 7))
 
 
-@pytest.mark.parametrize("maximum", [1, 3, 20])
+@pytest.mark.parametrize(
+    "maximum",
+    [1, pytest.param(3, marks=pytest.mark.slow), pytest.param(20, marks=pytest.mark.slow)],
+)
 def test_no_more_is_in_flight_than_the_broker_allows(
     station: StationProcess, broker: FakeBroker, maximum: int
 ) -> None:
@@ -163,7 +174,13 @@ def test_what_is_larger_than_the_broker_takes_is_not_sent_and_not_lost(
     assert verdict.content, verdict
 
 
-@pytest.mark.parametrize("packet", MALFORMED.values(), ids=MALFORMED)
+@pytest.mark.parametrize(
+    "packet",
+    [
+        pytest.param(packet, id=name, marks=pytest.mark.slow if number > 1 else ())
+        for number, (name, packet) in enumerate(MALFORMED.items())
+    ],
+)
 def test_nonsense_instead_of_an_answer_loses_nothing(
     station: StationProcess, broker: FakeBroker, packet: bytes
 ) -> None:
@@ -190,7 +207,11 @@ def test_nonsense_instead_of_an_answer_loses_nothing(
     assert set(verdict.late) <= garbled
 
 
-@pytest.mark.parametrize("code", [0x8B, 0x89, 0x93, 0x98], ids=hex)
+@pytest.mark.parametrize(
+    "code",
+    [0x8B, *(pytest.param(code, marks=pytest.mark.slow) for code in (0x89, 0x93, 0x98))],
+    ids=hex,
+)
 def test_a_broker_that_keeps_disconnecting_loses_nothing(
     station: StationProcess, broker: FakeBroker, code: int
 ) -> None:

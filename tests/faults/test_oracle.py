@@ -10,7 +10,7 @@ from edge_daemon.clock import SystemClock
 from edge_daemon.core.envelope import Announcement
 from edge_daemon.core.messages import CoverageEvent
 from edge_daemon.core.reasons import NotInspectedReason
-from edge_daemon.delivery.outbox import Outbox
+from edge_daemon.storage.outbox import Outbox
 from tests.faults.evidence import Announced, once, read_outbox, rows_inspected
 from tests.faults.oracle import Coverage, Passed, judge_coverage, judge_delivery
 

@@ -13,8 +13,8 @@ import pytest
 from edge_daemon.clock import SystemClock
 from edge_daemon.core.envelope import Announcement
 from edge_daemon.core.messages import CoverageEvent
-from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.errors import StoreError
+from edge_daemon.storage.outbox import Outbox
 from tests.faults.powercut import Disk, LikeStdlib, PowerLostError
 
 # SQLite goes on calling after the first error, and with the power gone each call fails.

@@ -13,7 +13,10 @@ from models.parity import TOLERANCE, run_onnx
 from tests.models.conftest import MakeNetwork
 
 
-@pytest.mark.parametrize("classes", [1, 4, 11])
+@pytest.mark.parametrize(
+    "classes",
+    [1, pytest.param(4, marks=pytest.mark.slow), pytest.param(11, marks=pytest.mark.slow)],
+)
 def test_a_network_of_any_number_of_classes_has_one(
     classes: int, make_network: MakeNetwork, tmp_path: Path
 ) -> None:

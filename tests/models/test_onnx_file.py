@@ -1,5 +1,6 @@
 """The ONNX file: the network's answers, half the size, plain operators, no trace of its origin."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,14 @@ def check_answers(network: SteelNet, path: Path) -> None:
         assert np.abs(found - expected[:count]).max() < 1e-3
 
 
-@pytest.mark.parametrize("way", WAYS)
+def one_now(ways: Sequence[Upsampling], number: int) -> list[object]:
+    """One with every run of the tests, the others with the long ones."""
+    return [
+        way if way == ways[number] else pytest.param(way, marks=pytest.mark.slow) for way in ways
+    ]
+
+
+@pytest.mark.parametrize("way", one_now(WAYS, 0))
 def test_a_unet_gives_its_answers_whatever_its_upsampling(
     way: Upsampling, make_network: MakeNetwork, tmp_path: Path
 ) -> None:
@@ -53,7 +61,7 @@ def test_a_unet_gives_its_answers_whatever_its_upsampling(
     check_answers(make_network(config), tmp_path / "model.onnx")
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", one_now(WAYS, -1))
 def test_an_fcn_gives_its_answers_whatever_its_upsampling(
     way: Upsampling, make_network: MakeNetwork, tmp_path: Path
 ) -> None:

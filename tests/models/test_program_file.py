@@ -94,6 +94,7 @@ def test_nothing_tells_where_or_when_it_was_made(
         assert not any(b".py" in archive.read(name) for name in archive.namelist())
 
 
+@pytest.mark.slow
 def test_two_exports_are_the_same_file(path: Path, tiny_network: SteelNet, tmp_path: Path) -> None:
     write_program(tiny_network, tmp_path / "model.pt2", height=64, width=128)
     assert (tmp_path / "model.pt2").read_bytes() == path.read_bytes()

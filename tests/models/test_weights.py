@@ -152,6 +152,7 @@ def load_elsewhere(encoder: str, home: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_weights_that_are_nowhere_are_missed_with_both_remedies(tmp_path: Path) -> None:
     said = load_elsewhere("resnet34", tmp_path)
     assert "efficientnet_lite0" in said

@@ -118,6 +118,7 @@ def test_a_report_with_held_out_strips_says_on_which_terms(judged: Path, tmp_pat
     assert any(f"Strip {name}" in html for name in RunFolder(judged).split().validation)
 
 
+@pytest.mark.slow
 def test_a_baseline_that_was_not_judged_is_named(judged: Path, tmp_path: Path) -> None:
     fresh = Path(shutil.copytree(judged, tmp_path / "fresh"))
     (fresh / "scores.json").unlink()
@@ -146,6 +147,7 @@ def test_networks_are_listed_with_their_size() -> None:
     assert "steel-nano" in train("list", "steel-nano")
 
 
+@pytest.mark.slow
 def test_the_speed_of_a_network_is_measured_when_asked_for() -> None:
     [row] = json.loads(train("list", "steel-nano", "--speed", "--json"))
     assert row["strips_per_s"] > 0
@@ -197,6 +199,7 @@ def test_a_mistyped_setting_is_named_and_a_mistyped_verb_is_usage(tmp_path: Path
     assert as_process("fti").returncode == 2
 
 
+@pytest.mark.slow
 def test_of_several_processes_only_the_first_tells(run: Path) -> None:
     silent = as_process("fit", run, RANK="1")
     assert (silent.returncode, silent.stdout) == (0, "")

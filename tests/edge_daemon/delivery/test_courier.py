@@ -18,7 +18,8 @@ from edge_daemon.delivery.courier import Booking
 from edge_daemon.errors import StoreError
 from edge_daemon.schemas import load
 from tests.conftest import Mosquitto, Recorder, free_port, wait_until
-from tests.edge_daemon.delivery.conftest import ROOT, STATUS, FakeBroker, Station, stretch
+from tests.edge_daemon.delivery.conftest import ROOT, STATUS, Station, stretch
+from tests.faults.fake_broker import FakeBroker
 
 DURABLE_BROKER = (
     "persistence true",

@@ -2,7 +2,8 @@ import sqlite3
 
 from edge_daemon.delivery.courier import Booking
 from tests.conftest import wait_until
-from tests.edge_daemon.delivery.conftest import FakeBroker, Station, stretch
+from tests.edge_daemon.delivery.conftest import Station, stretch
+from tests.faults.fake_broker import FakeBroker
 
 
 def test_a_row_whose_topic_was_damaged_is_buried_and_the_others_arrive(

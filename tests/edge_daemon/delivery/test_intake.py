@@ -3,7 +3,7 @@ from pathlib import Path
 
 from edge_daemon.clock import ManualClock
 from edge_daemon.delivery.intake import Booking, Intake
-from edge_daemon.delivery.outbox import Outbox
+from edge_daemon.storage.outbox import Outbox
 from tests.edge_daemon.delivery.conftest import stretch
 
 

@@ -8,17 +8,10 @@ import pytest
 from edge_daemon.clock import ManualClock
 from edge_daemon.delivery.courier import Booking
 from edge_daemon.delivery.journal import Journal
-from edge_daemon.delivery.outbox import Outbox
+from edge_daemon.storage.outbox import Outbox
 from tests.conftest import Mosquitto, Recorder, wait_until
-from tests.edge_daemon.delivery.conftest import (
-    ROOT,
-    FakeBroker,
-    Published,
-    Station,
-    disconnect,
-    puback,
-    stretch,
-)
+from tests.edge_daemon.delivery.conftest import ROOT, Station, stretch
+from tests.faults.fake_broker import FakeBroker, Published, disconnect, puback
 
 SECOND_NS = 10**9
 

@@ -11,7 +11,7 @@ from edge_daemon.delivery.broker import Broker
 from edge_daemon.delivery.mqtt import Acknowledged, Closed, Connected, Link
 from edge_daemon.delivery.outgoing import Outgoing
 from tests.conftest import Mosquitto, free_port, wait_until
-from tests.edge_daemon.delivery.conftest import FakeBroker
+from tests.faults.fake_broker import FakeBroker
 
 WILL = Outgoing("edge/test/status", b"{}", retain=True)
 PATIENCE_S = 20

@@ -4,9 +4,9 @@ import pytest
 
 from edge_daemon.clock import SystemClock
 from edge_daemon.delivery.journal import Journal
-from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.delivery.verdicts import Verdicts
 from edge_daemon.errors import StoreError
+from edge_daemon.storage.outbox import Outbox
 from tests.edge_daemon.delivery.conftest import Watcher, stretch
 
 

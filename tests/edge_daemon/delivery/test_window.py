@@ -1,5 +1,5 @@
-from edge_daemon.delivery.rows import StoredMessage
 from edge_daemon.delivery.window import Flight, Window
+from edge_daemon.storage.rows import StoredMessage
 
 
 def flight(seq: int, sent_ns: int = 0) -> Flight:

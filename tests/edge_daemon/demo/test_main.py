@@ -41,6 +41,7 @@ def test_the_demo_shows_alerts_from_a_broker_and_leaves_a_picture(tmp_path: Path
     assert {json.loads(record)["verdict"] for record in records} >= {"clean", "defective"}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_without_mosquitto_the_daemon_shows_what_it_would_send(tmp_path: Path) -> None:
     shown = run_demo(tmp_path / "out", "--no-broker")

@@ -10,9 +10,9 @@ from edge_daemon.core.messages import HealthReport, StatusReport
 from edge_daemon.core.placement import Scale
 from edge_daemon.core.rle import encode
 from edge_daemon.delivery.courier import Courier
-from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.outcomes import Facts, Outcome
 from edge_daemon.replay.outputs import Delivery, JsonLines, Submission
+from edge_daemon.storage.outbox import Outbox
 from edge_daemon.telemetry.delivery import DeliveryMetrics
 from edge_daemon.telemetry.metrics import Metrics
 from tests.edge_daemon.marked_steel import (

@@ -114,6 +114,7 @@ def test_the_whole_is_the_whole(strips: StripSet) -> None:
     assert subset(strips, names, share=1.0, seed=1) == names
 
 
+@pytest.mark.slow
 @pytest.mark.data
 @pytest.mark.skipif("EDGE_DAEMON_DATA" not in os.environ, reason="no real strips")
 def test_no_near_duplicates_of_the_real_strips_are_torn() -> None:

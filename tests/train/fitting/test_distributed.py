@@ -74,8 +74,14 @@ def logged(folder: Path) -> list[dict[str, float]]:
     return [{k: v for k, v in json.loads(line).items() if k not in timing} for line in lines]
 
 
+FIRST_NOW = [
+    case if number == 0 else pytest.param(case, marks=pytest.mark.slow)
+    for number, case in enumerate(CASES)
+]
+
+
 @pytest.mark.timeout(240)  # processes that import torch, beside whatever else is running
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", FIRST_NOW)
 def test_two_processes_do_what_one_with_twice_the_batch_does(
     case: str, root: Path, tmp_path: Path
 ) -> None:
@@ -91,6 +97,7 @@ def test_two_processes_do_what_one_with_twice_the_batch_does(
         assert torch.allclose(states[1][name], tensor, atol=1e-5), name
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_a_request_to_any_process_ends_all_after_the_same_step(root: Path, tmp_path: Path) -> None:
     config, port = config_of(root, {"steps": 500}, evaluate_every=500), free_port()

@@ -11,9 +11,9 @@ from hypothesis import given, settings, strategies as st
 from edge_daemon.clock import ManualClock, SystemClock
 from edge_daemon.core.envelope import Announcement, iso_utc
 from edge_daemon.core.messages import AlarmState, CoverageEvent
-from edge_daemon.delivery.outbox import Outbox
-from edge_daemon.delivery.rows import StoredMessage
 from edge_daemon.errors import StoreError
+from edge_daemon.storage.outbox import Outbox
+from edge_daemon.storage.rows import StoredMessage
 
 CLOCK = SystemClock()
 
@@ -173,7 +173,7 @@ from pathlib import Path
 from edge_daemon.clock import SystemClock
 from edge_daemon.core.messages import CoverageEvent
 from edge_daemon.core.envelope import Announcement
-from edge_daemon.delivery.outbox import Outbox
+from edge_daemon.storage.outbox import Outbox
 
 body = CoverageEvent(
     camera="a", stream="s", reason="lost", from_line=0, to_line=1, lines=1

@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge_daemon.clock import Clock
-from edge_daemon.delivery.database import (
+from edge_daemon.errors import StoreError
+from edge_daemon.storage.database import (
     Connector,
     FullError,
     error_code,
     store_error,
     transaction,
 )
-from edge_daemon.delivery.mark import Mark, Marked, read_mark
-from edge_daemon.delivery.pages import PAGE_BYTES
-from edge_daemon.delivery.recovery import Recovery, open_database, write_anew
-from edge_daemon.delivery.reserve import Reserve
-from edge_daemon.delivery.rows import Scribe
-from edge_daemon.errors import StoreError
+from edge_daemon.storage.mark import Mark, Marked, read_mark
+from edge_daemon.storage.pages import PAGE_BYTES
+from edge_daemon.storage.recovery import Recovery, open_database, write_anew
+from edge_daemon.storage.reserve import Reserve
+from edge_daemon.storage.rows import Scribe
 
 _log = logging.getLogger(__name__)
 

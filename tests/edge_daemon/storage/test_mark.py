@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_daemon.delivery.mark import Mark, Marked, mark_path, read_mark
+from edge_daemon.storage.mark import Mark, Marked, mark_path, read_mark
 
 
 def test_what_was_noted_is_read_and_the_ceiling_is_above_every_number(tmp_path: Path) -> None:

@@ -12,10 +12,11 @@ from edge_daemon.clock import ManualClock, SystemClock
 from edge_daemon.core.envelope import Announcement
 from edge_daemon.core.messages import CoverageEvent
 from edge_daemon.delivery.courier import Booking
-from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.errors import StoreError
+from edge_daemon.storage.outbox import Outbox
 from tests.conftest import wait_until
-from tests.edge_daemon.delivery.conftest import FakeBroker, Station, Watcher, stretch
+from tests.edge_daemon.delivery.conftest import Station, Watcher, stretch
+from tests.faults.fake_broker import FakeBroker
 
 YEAR_NS = 365 * 86400 * 10**9
 
@@ -107,7 +108,7 @@ READ_ONLY = """
 import sys
 from pathlib import Path
 from edge_daemon.clock import SystemClock
-from edge_daemon.delivery.outbox import Outbox
+from edge_daemon.storage.outbox import Outbox
 from edge_daemon.errors import StoreError
 try:
     with Outbox(Path(sys.argv[1]), SystemClock()):

@@ -2,7 +2,7 @@ import random
 import sqlite3
 from pathlib import Path
 
-from edge_daemon.delivery.pages import PageFile, Value
+from edge_daemon.storage.pages import PageFile, Value
 
 
 def database(path: Path, rows: dict[int, tuple[Value, ...]]) -> sqlite3.Connection:

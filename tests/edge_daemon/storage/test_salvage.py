@@ -15,8 +15,8 @@ import pytest
 from edge_daemon.clock import ManualClock, SystemClock
 from edge_daemon.core.envelope import Announcement, iso_utc
 from edge_daemon.core.messages import AlarmState, DefectEvent
-from edge_daemon.delivery.mark import mark_path, read_mark
-from edge_daemon.delivery.outbox import Outbox
+from edge_daemon.storage.mark import mark_path, read_mark
+from edge_daemon.storage.outbox import Outbox
 from tests.edge_daemon.delivery.conftest import stretch
 
 MESSAGES = 120
@@ -28,8 +28,8 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from edge_daemon.clock import SystemClock
-from edge_daemon.delivery.outbox import Outbox
-from tests.edge_daemon.delivery.test_salvage import facts
+from edge_daemon.storage.outbox import Outbox
+from tests.edge_daemon.storage.test_salvage import facts
 outbox = Outbox(Path(sys.argv[1]), SystemClock()).__enter__()
 for line in range(60, 120):
     outbox.commit([facts(line)], {"mark": str(line + 1)})

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from edge_daemon.core.envelope import Announcement
-from edge_daemon.delivery.rows import Row
-from edge_daemon.delivery.store import Store
+from edge_daemon.storage.rows import Row
+from edge_daemon.storage.store import Store
 
 
 class Doubt:

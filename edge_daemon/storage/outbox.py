@@ -24,13 +24,13 @@ from typing import Final, Self
 from edge_daemon.clock import Clock
 from edge_daemon.core.envelope import Announcement
 from edge_daemon.core.messages import Body
-from edge_daemon.delivery.database import Connector, FullError, connect
-from edge_daemon.delivery.doubt import Doubt
-from edge_daemon.delivery.recovery import Recovery
-from edge_daemon.delivery.rows import Scribe, StoredMessage, insert, set_documents
-from edge_daemon.delivery.shedding import Room, Shedder
-from edge_daemon.delivery.store import Store
 from edge_daemon.errors import StoreError
+from edge_daemon.storage.database import Connector, FullError, connect
+from edge_daemon.storage.doubt import Doubt
+from edge_daemon.storage.recovery import Recovery
+from edge_daemon.storage.rows import Scribe, StoredMessage, insert, set_documents
+from edge_daemon.storage.shedding import Room, Shedder
+from edge_daemon.storage.store import Store
 
 DEFAULT_MAX_BYTES: Final = 1 << 30
 

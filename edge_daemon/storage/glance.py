@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from edge_daemon.delivery.database import UnusableDatabaseError, check, connect
 from edge_daemon.errors import StoreError
+from edge_daemon.storage.database import UnusableDatabaseError, check, connect
 
 _MOST_COPIED_BYTES: Final = 256 << 20
 # SQLite's locks are on bytes from here on (`PENDING_BYTE` in its os.h).

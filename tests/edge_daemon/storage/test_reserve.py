@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from edge_daemon.delivery.reserve import Reserve
+from edge_daemon.storage.reserve import Reserve
 
 
 def taken_bytes(folder: Path) -> int:

@@ -8,10 +8,10 @@ from typing import Final
 from edge_daemon.core.envelope import Announcement, iso_utc
 from edge_daemon.core.messages import LossEvent
 from edge_daemon.core.reasons import LossReason
-from edge_daemon.delivery.database import FullError
-from edge_daemon.delivery.rows import Scribe, StoredMessage, Weight, insert
-from edge_daemon.delivery.store import Store
 from edge_daemon.errors import StoreError
+from edge_daemon.storage.database import FullError
+from edge_daemon.storage.rows import Scribe, StoredMessage, Weight, insert
+from edge_daemon.storage.store import Store
 
 _LOOK_ROWS: Final = 20_000
 _ROW_BYTES: Final = 150

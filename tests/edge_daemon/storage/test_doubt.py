@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from edge_daemon.clock import SystemClock
-from edge_daemon.delivery.database import connect
-from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.errors import StoreError
+from edge_daemon.storage.database import connect
+from edge_daemon.storage.outbox import Outbox
 from tests.edge_daemon.delivery.conftest import stretch
 
 

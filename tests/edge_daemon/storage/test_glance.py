@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 
 from edge_daemon.clock import SystemClock
-from edge_daemon.delivery.glance import glance
-from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.errors import StoreError
+from edge_daemon.storage.glance import glance
+from edge_daemon.storage.outbox import Outbox
 from tests.edge_daemon.delivery.conftest import stretch
 
 WORKING = """
 import sys
 from pathlib import Path
 from edge_daemon.clock import SystemClock
-from edge_daemon.delivery.outbox import Outbox
+from edge_daemon.storage.outbox import Outbox
 from tests.edge_daemon.delivery.conftest import stretch
 with Outbox(Path(sys.argv[1]), SystemClock()) as outbox:
     for line in sys.stdin:

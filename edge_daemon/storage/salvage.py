@@ -16,9 +16,9 @@ from uuid import UUID
 
 from edge_daemon.core.messages import BODIES, LossEvent
 from edge_daemon.core.reasons import LossReason
-from edge_daemon.delivery.mark import Marked, read_mark
-from edge_daemon.delivery.pages import PageFile, Record
-from edge_daemon.delivery.rows import Row, StoredMessage, Weight
+from edge_daemon.storage.mark import Marked, read_mark
+from edge_daemon.storage.pages import PageFile, Record
+from edge_daemon.storage.rows import Row, StoredMessage, Weight
 
 _DURABLE: Final = {
     f"edge-daemon/{body.kind}/v1": body for body in BODIES if body.kind not in {"status", "health"}

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from edge_daemon.clock import ManualClock
-from edge_daemon.delivery.database import SCHEMA_VERSION
-from edge_daemon.delivery.recovery import open_database
-from edge_daemon.delivery.rows import Scribe
+from edge_daemon.storage.database import SCHEMA_VERSION
+from edge_daemon.storage.recovery import open_database
+from edge_daemon.storage.rows import Scribe
 
 NOW_NS = 1_700_000_000_000_000_001
 ASIDE = "o.db.corrupt-20231114T221320.000000001Z"

@@ -6,9 +6,9 @@ from typing import Any
 from edge_daemon.clock import ManualClock
 from edge_daemon.core.envelope import Announcement, iso_utc
 from edge_daemon.core.messages import AlarmState, CoilEvent, DefectEvent
-from edge_daemon.delivery.outbox import Outbox
-from edge_daemon.delivery.shedding import Room
 from edge_daemon.errors import StoreError
+from edge_daemon.storage.outbox import Outbox
+from edge_daemon.storage.shedding import Room
 from tests.edge_daemon.delivery.conftest import stretch
 
 ALARM = Announcement(AlarmState(name="blind", active=True, since=iso_utc(0), count=1, text=""))

@@ -6,8 +6,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Protocol
 
-from edge_daemon.delivery.pages import PAGE_BYTES
 from edge_daemon.errors import StoreError
+from edge_daemon.storage.pages import PAGE_BYTES
 
 SCHEMA_VERSION: Final = 2
 

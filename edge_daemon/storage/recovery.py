@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Final
 
 from edge_daemon.core.envelope import Announcement
-from edge_daemon.delivery.database import (
+from edge_daemon.errors import StoreError
+from edge_daemon.storage.database import (
     USELESS,
     Connector,
     UnusableDatabaseError,
@@ -30,11 +31,10 @@ from edge_daemon.delivery.database import (
     store_error,
     transaction,
 )
-from edge_daemon.delivery.mark import Marked, read_mark
-from edge_daemon.delivery.pages import PAGE_BYTES
-from edge_daemon.delivery.rows import Scribe, insert
-from edge_daemon.delivery.salvage import Salvage, salvage
-from edge_daemon.errors import StoreError
+from edge_daemon.storage.mark import Marked, read_mark
+from edge_daemon.storage.pages import PAGE_BYTES
+from edge_daemon.storage.rows import Scribe, insert
+from edge_daemon.storage.salvage import Salvage, salvage
 
 _log = logging.getLogger(__name__)
 

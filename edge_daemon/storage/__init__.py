@@ -1,0 +1,1 @@
+"""What has to outlive the process: the outbox and the books, in one file."""
