@@ -4,6 +4,8 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEMO   ?= demo-out
 PREFIX ?= /opt/edge-daemon
+# Many tests wait for processes, so one more than there are cores.
+WORKERS ?= $(shell expr $$(nproc) + 1)
 
 # What tests want of Debian; without one of them the tests concerned skip with the reason.
 PACKAGES = .ci/debian-packages.sh mosquitto:mosquitto promtool:prometheus chromium:chromium \
@@ -57,7 +59,7 @@ check: $(VENV)/.dev
 
 test: $(VENV)/.dev
 	@$(PACKAGES)
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto -m 'not slow and not gpu' $(PYTEST)
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal -m 'not slow and not gpu' $(PYTEST)
 
 test-slow: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto -m slow $(PYTEST)
