@@ -214,6 +214,7 @@ class Daemon:
     def _look_after(self, threads: _Threads) -> int | None:
         """One round by all threads; returns the exit code when the run has to end."""
         _judge(self._health.condition("outbox"), threads.courier.degraded)
+        self._metrics.outbox_shed.set(threads.courier.shed)
         if self._config.mqtt.url is not None:
             self._health.note("broker", threads.courier.broker_trouble or "connected")
         report = feed_watchdog(self._notifier, self._health)

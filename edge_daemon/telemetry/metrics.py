@@ -201,6 +201,9 @@ class Metrics:
         self.outbox_dead = make.gauge(
             "outbox_dead", "Messages the broker refuses; offered again at the next start."
         )
+        self.outbox_shed = make.gauge(
+            "outbox_shed", "Messages given up since the start, the outbox being full."
+        )
         self.alerts_unrouted = make.counter(
             "alerts_unrouted", "Alerts confirmed although nobody subscribes to them."
         )

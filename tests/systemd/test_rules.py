@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_daemon.telemetry.evidence import EvidenceMetrics
 from edge_daemon.telemetry.metrics import Metrics
 
 FOLDER = Path(__file__).parents[2] / "systemd"
@@ -49,6 +50,16 @@ def test_the_rules_fire_when_they_should_and_only_then() -> None:
         ("(edge_daemon_outbox_oldest_timestamp_seconds > 0) > 60", "vector(0) > 6000"),
         ("edge_daemon_outbox_dead > 0", "edge_daemon_outbox_dead > 5"),
         ("increase(edge_daemon_alerts_unrouted_total[15m])", "edge_daemon_alerts_unrouted_total"),
+        ("edge_daemon_outbox_shed > 0", "edge_daemon_outbox_shed > 5"),
+        ("reload_success == 0\n        for: 1m", "reload_success == 0"),
+        (
+            "increase(edge_daemon_handshake_failures_total[15m])",
+            "(edge_daemon_handshake_failures_total)",
+        ),
+        (
+            "edge_daemon_evidence_working == 0\n        for: 5m",
+            "edge_daemon_evidence_working == 0\n        for: 1h",
+        ),
         ("edge_daemon_mqtt_connected == 0\n        for: 2m", "edge_daemon_mqtt_connected == 0"),
     ],
 )
@@ -61,9 +72,11 @@ def test_a_rule_made_wrong_is_found_out(tmp_path: Path, right: str, wrong: str) 
 
 
 def test_the_rules_use_only_metrics_that_are_exported() -> None:
+    registry = Metrics().registry
+    EvidenceMetrics(registry)
     exported = {
         f"{family.name}_total" if family.type == "counter" else family.name
-        for family in Metrics().registry.collect()
+        for family in registry.collect()
     }
     assert set(re.findall(r"\bedge_daemon_\w+", RULES.read_text())) <= exported
 

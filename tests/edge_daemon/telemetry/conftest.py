@@ -3,6 +3,7 @@ import pytest
 from edge_daemon.clock import ManualClock
 from edge_daemon.core.reasons import NotInspectedReason
 from edge_daemon.errors import RejectReason
+from edge_daemon.telemetry.evidence import EvidenceMetrics
 from edge_daemon.telemetry.metrics import Metrics
 
 
@@ -10,6 +11,7 @@ from edge_daemon.telemetry.metrics import Metrics
 def used_metrics() -> Metrics:
     """Metrics of which every labelled one has at least one series."""
     metrics = Metrics(cameras=["top-1"])
+    EvidenceMetrics(metrics.registry)
     metrics.frames_rejected.labels("top-1", RejectReason.CRC32).inc()
     metrics.lines_not_inspected.labels("top-1", NotInspectedReason.LOST).inc(512)
     metrics.defects.labels("top-1", "scratch").inc()
