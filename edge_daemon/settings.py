@@ -10,10 +10,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from edge_daemon.addresses import is_loopback
+from edge_daemon.core.drop_policy import DropPolicy
 from edge_daemon.core.picture_quality import PictureFault, PictureRules
 from edge_daemon.core.placement import Scale
 from edge_daemon.core.wire import CAMERA_ID_PATTERN
-from edge_daemon.ingest.drop_policy import DropPolicy
 from edge_daemon.plans.fingerprint import Precision
 
 _HOST = r"(?:\[[0-9A-Fa-f:]+\]|[^\s:/@?#]+)"

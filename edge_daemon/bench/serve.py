@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 from edge_daemon.bench.null_network import without_network
-from edge_daemon.cli.options import log_to_stderr
 from edge_daemon.clock import SystemClock
 from edge_daemon.engine import Engine, load_configured
+from edge_daemon.logs import log_to_stderr
 from edge_daemon.serving import serve
 from edge_daemon.settings import BundleSection
 

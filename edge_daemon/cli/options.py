@@ -1,8 +1,5 @@
-"""Options that several verbs share, and how they log."""
+"""Options that several verbs share."""
 
-import logging
-import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -20,11 +17,3 @@ SourcesArgument = Annotated[
     list[Path],
     typer.Argument(metavar="SOURCE", help="Folders of images, images, recordings (.mcap)."),
 ]
-
-
-def log_to_stderr() -> None:
-    """Log as systemd's journal likes it: it stamps the time itself, a terminal doesn't."""
-    stamp = "" if "JOURNAL_STREAM" in os.environ else "%(asctime)s "
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format=stamp + "%(levelname)s %(name)s: %(message)s"
-    )

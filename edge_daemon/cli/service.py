@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from edge_daemon.cli.options import ConfigOption, JsonOption, log_to_stderr
+from edge_daemon.cli.options import ConfigOption, JsonOption
 from edge_daemon.errors import EXIT_CONFIGURATION, EXIT_FAILED
+from edge_daemon.logs import log_to_stderr
 
 
 def run(config: ConfigOption = None) -> None:

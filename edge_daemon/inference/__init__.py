@@ -1,1 +1,1 @@
-"""."""
+"""The network: its bundle, what runs it, and the answers that it gives."""

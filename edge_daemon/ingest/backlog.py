@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import Final
 
 from edge_daemon.clock import Clock
+from edge_daemon.core.drop_policy import DropPolicy
 from edge_daemon.core.wire import MAX_HEADER_BYTES, PARTS, Part
 from edge_daemon.errors import FrameError, RejectReason
-from edge_daemon.ingest.drop_policy import DropPolicy
 from edge_daemon.outcomes import Message
 
 MOST_ENTRIES: Final = 4096

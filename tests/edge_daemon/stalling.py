@@ -12,8 +12,8 @@ import threading
 import time
 from pathlib import Path
 
-from edge_daemon.cli.options import log_to_stderr
 from edge_daemon.clock import SystemClock
+from edge_daemon.logs import log_to_stderr
 from edge_daemon.serving import serve
 from edge_daemon.telemetry.connections import ConnectionServer
 from edge_daemon.telemetry.health import Heart

@@ -9,12 +9,12 @@ import pytest
 from edge_daemon.clock import ManualClock
 from edge_daemon.conveyor import Conveyor
 from edge_daemon.core.alarm_panel import AlarmPanel
+from edge_daemon.core.drop_policy import DropPolicy
 from edge_daemon.core.messages import AlarmState, CoverageEvent, DefectEvent, DurableBody
 from edge_daemon.core.wire import Part
 from edge_daemon.errors import EngineError, FrameError, RejectReason, StoreError
 from edge_daemon.inference.known_answer import KnownAnswerTest
 from edge_daemon.ingest.backlog import Backlog
-from edge_daemon.ingest.drop_policy import DropPolicy
 from edge_daemon.inspection import Complaints, InspectionWorker, Totals
 from edge_daemon.network import KnownAnswerSchedule
 from edge_daemon.outcomes import Facts, Message

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from edge_daemon.cli.options import log_to_stderr
+from edge_daemon.logs import log_to_stderr
 from edge_daemon.serving import serve
 
 

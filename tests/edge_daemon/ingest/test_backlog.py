@@ -9,10 +9,10 @@ from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from edge_daemon.clock import ManualClock
+from edge_daemon.core.drop_policy import DropPolicy
 from edge_daemon.core.wire import parse
 from edge_daemon.errors import FrameError, RejectReason
 from edge_daemon.ingest.backlog import MOST_ENTRIES, Backlog
-from edge_daemon.ingest.drop_policy import DropPolicy
 from edge_daemon.outcomes import Message
 from tests.conftest import PATIENCE_S
 

@@ -8,10 +8,10 @@ import pytest
 import zmq
 
 from edge_daemon.clock import SystemClock
+from edge_daemon.core.drop_policy import DropPolicy
 from edge_daemon.core.wire import parse
 from edge_daemon.errors import EndpointError, FrameError, RejectReason
 from edge_daemon.ingest.backlog import Backlog
-from edge_daemon.ingest.drop_policy import DropPolicy
 from edge_daemon.ingest.receiver import Receiver
 from edge_daemon.outcomes import Message
 from tests.conftest import PATIENCE_S, free_port, wait_until

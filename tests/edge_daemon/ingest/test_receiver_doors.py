@@ -12,11 +12,11 @@ from pathlib import Path
 import zmq
 
 from edge_daemon.clock import SystemClock
+from edge_daemon.core.drop_policy import DropPolicy
 from edge_daemon.core.wire import parse_placed
 from edge_daemon.errors import RejectReason
 from edge_daemon.ingest.backlog import Backlog
 from edge_daemon.ingest.doorkeeper import Doorkeeper
-from edge_daemon.ingest.drop_policy import DropPolicy
 from edge_daemon.ingest.endpoint import PushSocket, connect_push
 from edge_daemon.ingest.keys import Keyring, make_pair
 from edge_daemon.ingest.memory_limit import MemoryLimit, MemoryLimitError
@@ -224,7 +224,7 @@ ENDLESS = """
 import sys
 from edge_daemon.clock import SystemClock
 from edge_daemon.ingest.backlog import Backlog
-from edge_daemon.ingest.drop_policy import DropPolicy
+from edge_daemon.core.drop_policy import DropPolicy
 from edge_daemon.ingest.memory_limit import MemoryLimit, resident_bytes
 from edge_daemon.ingest.receiver import Receiver
 
