@@ -22,7 +22,7 @@ from edge_daemon.core.coverage_state import (
 )
 from edge_daemon.core.placement import Place, Scale
 from edge_daemon.core.reasons import NotInspectedReason
-from edge_daemon.core.stretches import Stretch
+from edge_daemon.core.stretches import Stretch, beyond
 from edge_daemon.core.wire import FrameHeader
 from edge_daemon.errors import FrameError, RejectReason
 
@@ -94,25 +94,29 @@ class CoverageBook:
         state, end = self._state, self._former(header.stream)
         if state is None or end is None or counts_anew(end, header):
             return None
-        lines = place.end_line - end.next_line
         self._note_number(header)
-        if header.seq < end.next_seq or lines <= 0:
+        if header.seq < end.next_seq or place.end_line <= end.next_line:
             raise FrameError(
                 RejectReason.SEQUENCE,
                 f"frame {header.seq} of stream {header.stream} comes again after the camera was "
                 "started anew",
             )
-        return Stretch(
-            stream=header.stream,
-            coil=None,
-            reason=NotInspectedReason.LOST,
-            from_line=end.next_line,
-            to_line=place.end_line,
-            lines=lines,
-            from_mm=place.row_mm(end.next_line - place.top_line),
-            to_mm=place.end_mm,
-            since_ns=now_ns,
-        )
+        return beyond(end.next_line, header, place, now_ns=now_ns)
+
+    def take_new_rows(self, header: FrameHeader, place: Place, *, now_ns: int) -> Stretch | None:
+        """Rows beyond the books in a frame whose number is on them, to be booked at once.
+
+        Its number says that it comes again, its rows that it doesn't. Only one that was sent before
+        a crash, and whose rows were sent again in part since, is like that.
+        """
+        state = self._state
+        if state is None or starts_anew(state, header):
+            return None
+        if header.seq >= state.next_seq or place.end_line <= state.next_line:
+            return None
+        moved_on = {"next_line": place.end_line, "next_mm": place.end_mm}
+        self._state = state.model_copy(update={**moved_on, "last_was_inspected": False})
+        return beyond(state.next_line, header, place, now_ns=now_ns)
 
     def count(self, *, inspected: int = 0, not_inspected: int = 0) -> None:
         """Add rows to the totals; negative numbers take them back."""

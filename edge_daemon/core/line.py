@@ -96,6 +96,14 @@ class CameraLine:
         self.rebook_unsettled(now_ns=now_ns)
         place = place_frame(header, self._scale)
         self._refuse_late(header, place, now_ns=now_ns)
+        out_of_order = self._book.take_new_rows(header, place, now_ns=now_ns)
+        if out_of_order is not None:
+            self._end_defects()
+            self._book_missed(out_of_order)
+            raise FrameError(
+                RejectReason.SEQUENCE,
+                f"frame {header.seq} of stream {header.stream} comes again with rows that are new",
+            )
         before = self._book.state
         arrival = self._book.arrive(header, place, now_ns=now_ns)
         self._last_ns = now_ns

@@ -579,6 +579,15 @@ class MachineOnOutbox(CoverageMachine):
     new_disk = OutboxDisk
 
 
+def test_regression_new_rows_under_an_old_number_are_booked() -> None:
+    machine = CoverageMachine()
+    machine.crash_behind_a_frame(fate="fine", is_told=False, mark=False, name="bottom")
+    machine.send_rows_again(height=1, name="bottom")
+    machine.repeat(back=2, name="bottom")
+    machine.every_row_on_disk_is_booked_once()
+    machine.teardown()
+
+
 def test_regression_rows_of_a_straggler_from_before_a_camera_restart_are_booked() -> None:
     machine = CoverageMachine()
     machine.send_many("top", 2)
