@@ -96,14 +96,7 @@ class CameraLine:
         self.rebook_unsettled(now_ns=now_ns)
         place = place_frame(header, self._scale)
         self._refuse_late(header, place, now_ns=now_ns)
-        out_of_order = self._book.take_new_rows(header, place, now_ns=now_ns)
-        if out_of_order is not None:
-            self._end_defects()
-            self._book_missed(out_of_order)
-            raise FrameError(
-                RejectReason.SEQUENCE,
-                f"frame {header.seq} of stream {header.stream} comes again with rows that are new",
-            )
+        self._refuse_new_rows_of_old(header, place, now_ns=now_ns)
         before = self._book.state
         arrival = self._book.arrive(header, place, now_ns=now_ns)
         self._last_ns = now_ns
@@ -228,6 +221,23 @@ class CameraLine:
         raise FrameError(
             RejectReason.SEQUENCE,
             f"frame {header.seq} of stream {header.stream} comes after the camera was started anew",
+        )
+
+    def _refuse_new_rows_of_old(self, header: FrameHeader, place: Place, *, now_ns: int) -> None:
+        """Refuse a frame that comes again, but has rows that nobody has booked; now they are.
+
+        Raises:
+            FrameError: it is such a frame.
+        """
+        stretch = self._book.take_new_rows(header, place, now_ns=now_ns)
+        if stretch is None:
+            return
+        self.close()
+        self._count_missed(stretch)
+        self._tell_missed([stretch])
+        raise FrameError(
+            RejectReason.SEQUENCE,
+            f"frame {header.seq} of stream {header.stream} comes again with rows that are new",
         )
 
     def _retract(self, stretch: Stretch, *, were_inspected: bool) -> None:

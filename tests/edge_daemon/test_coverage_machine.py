@@ -588,6 +588,17 @@ def test_regression_new_rows_under_an_old_number_are_booked() -> None:
     machine.teardown()
 
 
+def test_regression_new_rows_under_an_old_number_are_told_once_after_a_crash() -> None:
+    machine = CoverageMachine()
+    machine.crash_behind_a_frame(fate="fine", is_told=False, mark=False, name="bottom")
+    machine.send_rows_again(height=1, name="bottom")
+    machine.crash_behind_a_frame(fate="fine", is_told=True, mark=False, name="edge")
+    machine.repeat(back=2, name="bottom")
+    machine.disk_takes_all()
+    machine.every_row_on_disk_is_booked_once()
+    machine.teardown()
+
+
 def test_regression_rows_of_a_straggler_from_before_a_camera_restart_are_booked() -> None:
     machine = CoverageMachine()
     machine.send_many("top", 2)
