@@ -129,7 +129,7 @@ class Assembly:
         """
         directory = state_directory(self._config, self._environ)
         try:
-            directory.mkdir(parents=True, exist_ok=True)
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(
                 f"{directory}: can't be made ({error.strerror}); name a folder that the daemon may "

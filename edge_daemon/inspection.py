@@ -168,7 +168,9 @@ class InspectionWorker:
         if self._evidence is not None:
             self._evidence.note(message, outcome.record)
         arrived_ns = message.arrived_monotonic_ns or 0
-        self._metrics.frame_latency_seconds.observe((self._clock.monotonic_ns() - arrived_ns) / 1e9)
+        if outcome.rejected is None:
+            latency_ns = self._clock.monotonic_ns() - arrived_ns
+            self._metrics.frame_latency_seconds.observe(latency_ns / 1e9)
         self._count(outcome, message)
         self._tell(outcome.facts)
         if outcome.fault is not None:  # told now: after the restart it would be one of its gaps

@@ -9,6 +9,7 @@ through its start is followed by one with the configuration from before.
 import gc
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from edge_daemon.certificates import server_context
@@ -17,7 +18,7 @@ from edge_daemon.config import load_config
 from edge_daemon.daemon import Daemon
 from edge_daemon.delivery.broker import Broker
 from edge_daemon.engine import Engine, load_configured, shipped_bundle
-from edge_daemon.errors import EdgeDaemonError
+from edge_daemon.errors import ConfigurationError, EdgeDaemonError
 from edge_daemon.inference.bundle import load_bundle
 from edge_daemon.ingest.keys import load_keyring
 from edge_daemon.settings import BundleSection, Config, HttpSection
@@ -54,7 +55,7 @@ def serve(
                 clock,
                 environ=environ,
                 orders=orders,
-                successor=lambda: _read_anew(path, environ),
+                successor=partial(_read_anew, path, environ, config),
                 reloaded=reloaded,
                 load_engine=load_engine,
             )
@@ -73,10 +74,11 @@ def serve(
             gc.collect()  # the old run's network goes before the new one's comes
 
 
-def _read_anew(path: Path | None, environ: Mapping[str, str]) -> Config | None:
+def _read_anew(path: Path | None, environ: Mapping[str, str], present: Config) -> Config | None:
     """The configuration as it is now, if all that it names can be used."""
     try:
         config = load_config(path, environ)
+        _refuse_to_move(present, config)
         load_bundle(config.bundle.path or shipped_bundle())
         load_keyring(config.ingest, config.camera)
         Broker.from_config(config.mqtt)
@@ -86,6 +88,24 @@ def _read_anew(path: Path | None, environ: Mapping[str, str]) -> Config | None:
         return None
     _LOG.info("the new configuration is good: beginning anew with it")
     return config
+
+
+def _refuse_to_move(present: Config, config: Config) -> None:
+    """Refuse what would leave alerts behind that wait, or tell them to somebody else.
+
+    Raises:
+        ConfigurationError: the state folder or the topics are others.
+    """
+    if config.state.directory != present.state.directory:
+        changed = "[state] directory"
+    elif config.mqtt.root != present.mqtt.root:
+        changed = "[mqtt] root"
+    else:
+        return
+    raise ConfigurationError(
+        f"{changed} has changed: alerts that wait would be left behind, or told under another "
+        "root; wait until edge_daemon_outbox_depth is 0 and restart instead"
+    )
 
 
 def _read_credentials(section: HttpSection) -> None:

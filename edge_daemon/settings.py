@@ -84,7 +84,7 @@ class IngestSection(Section):
     max_payload_mib: Annotated[int, Field(ge=1, le=1024)] = 256
     max_frames_per_s: Positive = 1000.0
     max_cameras: Annotated[int, Field(ge=1, le=1024)] = 64
-    max_process_mib: Annotated[int, Field(ge=64, le=16_777_216)] | None = None
+    max_process_mib: Annotated[int, Field(ge=512, le=16_777_216)] | None = None
     decoders: Annotated[int, Field(ge=1, le=64)] = 1
     secret_key_file: Path | None = None
     plain_tcp: Literal["refuse", "anyone-may-connect"] = "refuse"

@@ -14,6 +14,10 @@ from edge_daemon.logs import log_to_stderr
 
 def run(config: ConfigOption = None) -> None:
     """Run the daemon; SIGHUP makes it read its configuration anew."""
+    import signal
+
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload
+
     from edge_daemon.clock import SystemClock
     from edge_daemon.serving import serve
 

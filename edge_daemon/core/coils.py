@@ -99,11 +99,15 @@ class CoilBook:
     def retract_lines(
         self, camera: str, coil: str | None, *, inspected: int = 0, not_inspected: int = 0
     ) -> None:
-        """Take back what a camera booked, unless the coil was done and has begun again since."""
+        """Take back what a camera booked.
+
+        A coil may have been done and begun again since; then no more is taken than it has, and what
+        is booked instead makes its coverage look worse than it is, never better.
+        """
         state = self.get(coil)
         if state is not None and camera in state.cameras:
-            state.lines_inspected -= inspected
-            state.lines_not_inspected -= not_inspected
+            state.lines_inspected -= min(inspected, state.lines_inspected)
+            state.lines_not_inspected -= min(not_inspected, state.lines_not_inspected)
 
     def book_defect(self, coil: str | None, class_name: str, *, severity: str) -> None:
         """Count a defect that has ended."""

@@ -11,7 +11,8 @@ camera's frames before and happens in their order.
 |---|---|
 | black | hardly a row has light; or a quarter of the rows is black without noise: never filled |
 | white | half of what is lit is saturated, or a quarter of the rows is |
-| frozen | a quarter of the rows is, to the last bit, that of the frame before; noise forbids it |
+| frozen | what noise forbids: a quarter of the rows is, to the last bit, that of a frame before, |
+| | or the one above it, or of one grey level; or a quarter of the columns is, and lit |
 | blurred | too little fine detail, along or across: beside the coarse, or beside what is usual |
 
 The head and the tail of a strip leave much of a frame dark, and that is fine: the dark has noise.
@@ -44,6 +45,8 @@ _LEAST_PAIRS: Final = 500
 _SATURATED: Final = 250
 _FLAT: Final = 0.3
 """Mean difference in grey levels that the noise of any camera exceeds."""
+_FRAMES_REMEMBERED: Final = 4
+"""A grabber that hangs may give its few buffers in turns."""
 _NORMAL_FRAMES: Final = 64
 _FRAMES_FOR_NORMAL: Final = 32
 
@@ -144,7 +147,7 @@ class PictureWatch:
     def __init__(self, rules: PictureRules) -> None:
         self._rules = rules
         self._stream = ""
-        self._last: PictureDigest | None = None
+        self._last = deque[PictureDigest](maxlen=_FRAMES_REMEMBERED)
         self._normal = deque[tuple[float | None, float | None]](maxlen=_NORMAL_FRAMES)
 
     def judge(self, picture: PictureDigest, *, stream: str) -> PictureFault | None:
@@ -152,23 +155,28 @@ class PictureWatch:
 
         Only good ones make up the camera's normal, or a lens that came loose would soon be normal.
         """
-        last = self._last if stream == self._stream else None
-        self._last, self._stream = picture, stream
-        for kind in PictureFault:
-            if kind in self._rules.kinds and self._is(kind, picture, last):
-                return kind
+        if stream != self._stream:
+            self._last.clear()
+        self._stream = stream
+        fault = next((kind for kind in PictureFault if self._is(kind, picture)), None)
+        self._last.append(picture)
+        if fault is not None:
+            return fault
         self._normal.append((_fine(picture.along), _fine(picture.across)))
         return None
 
-    def _is(self, kind: PictureFault, picture: PictureDigest, last: PictureDigest | None) -> bool:
+    def _is(self, kind: PictureFault, picture: PictureDigest) -> bool:
         rules = self._rules
+        if kind not in rules.kinds:
+            return False
         match kind:
             case PictureFault.BLACK:
                 return is_black(picture, rules)
             case PictureFault.WHITE:
                 return is_white(picture, rules)
             case PictureFault.FROZEN:
-                return last is not None and is_repeated(last, picture, rules)
+                repeated = any(is_repeated(last, picture, rules) for last in self._last)
+                return repeated or is_without_noise(picture, rules)
             case PictureFault.BLURRED:
                 return is_blurred(picture, rules) or self._has_lost_detail(picture)
 
@@ -207,6 +215,18 @@ def is_repeated(last: PictureDigest, picture: PictureDigest, rules: PictureRules
         return False
     same: Flags = (picture.sample == last.sample).all(axis=1)
     return _share(same & ~_is_flat(picture.sample)) >= rules.bad_rows
+
+
+def is_without_noise(picture: PictureDigest, rules: PictureRules) -> bool:
+    """Whether too many rows are like the one above or of one grey level, or lit columns are."""
+    sample = picture.sample
+    if min(sample.shape) < _LEAST_SIDE_PX:
+        return False
+    stuck = _is_flat(sample)
+    stuck[1:] |= (sample[1:] == sample[:-1]).all(axis=1)
+    # The dark beside a strip may well be of one grey level.
+    columns = _is_flat(sample.T) & (sample[0] >= rules.dark_level)
+    return _share(stuck) >= rules.bad_rows or _share(columns) >= rules.bad_rows
 
 
 def is_blurred(picture: PictureDigest, rules: PictureRules) -> bool:

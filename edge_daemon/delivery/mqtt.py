@@ -177,6 +177,14 @@ class Link:
         code = _DISCONNECT_WITH_WILL if with_will else SUCCESS
         self._client.disconnect(ReasonCode(PacketTypes.DISCONNECT, identifier=code))
 
+    def release(self) -> None:
+        """Let go of paho's client; the owner calls it once it knows of the end.
+
+        Else the two would keep each other, and with them two sockets, until Python looks for
+        circles.
+        """
+        self._client = None
+
     def note_end(self, reason: str, code: int | None = None) -> None:
         """Remember why the connection ends; called on the link's thread."""
         self._end_reason, self._end_code = reason, code

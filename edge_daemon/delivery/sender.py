@@ -160,6 +160,7 @@ class Sender:
 
     def _end(self, event: Closed) -> None:
         self._link = None
+        event.link.release()
         if self._connected:
             self._connected = False
             self._observer.connection_changed(connected=False)

@@ -77,8 +77,8 @@ class EvidenceFolder:
             with self._trouble_told():
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # goes with the handle
                 self._probe()
-                self._mend()
                 self._list()
+                self._mend()
             yield
         finally:
             os.close(handle)
@@ -148,8 +148,13 @@ class EvidenceFolder:
         for path in self._ours(ENDING + RECOVERING_SUFFIX):
             path.unlink()
         for part in self._ours(ENDING + PART_SUFFIX):
+            # The two lie beside each other for a moment; the alerts' room is not for that.
+            if not self.make_room(part.stat().st_size, unfinished=part.stat().st_size):
+                continue
+            whole = part.with_name(part.name.removesuffix(PART_SUFFIX))
             with suppress(NothingToRecoverError):  # then not one frame had reached the disk
-                recover(part, part.with_name(part.name.removesuffix(PART_SUFFIX)), overwrite=True)
+                recover(part, whole, overwrite=True)
+                self.note_finished(whole)
             part.unlink()
 
     def _list(self) -> None:

@@ -9,6 +9,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -23,6 +24,7 @@ from edge_daemon.ingest.endpoint import PullSocket, bind_pull
 from edge_daemon.ingest.memory_limit import MemoryLimit
 from edge_daemon.outcomes import Message
 
+_IPC = "ipc://"
 _POLL_MS = 200
 _HELD_POLL_MS = 2
 _PUT_S = 0.2
@@ -78,6 +80,7 @@ class Receiver:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._receive, name="receiver", daemon=True)
         self._sockets: list[PullSocket] = []
+        self._files: list[Path] = []
         self._exits = ExitStack()
         self.failure: BaseException | None = None
 
@@ -98,6 +101,8 @@ class Receiver:
             for endpoint in self._endpoints:
                 self._sockets.append(exits.enter_context(self._bind(endpoint)))
             self._exits = exits.pop_all()
+        paths = [address.removeprefix(_IPC) for address in self.addresses if _IPC in address]
+        self._files = [Path(path) for path in paths if not path.startswith("@")]
         self._thread.start()
         return self
 
@@ -153,7 +158,17 @@ class Receiver:
             self._backlog.close()
 
     def _check_surroundings(self) -> None:
-        """Fail with the doorkeeper, without whom no camera comes back, or for want of memory."""
+        """Fail where no camera could come back any more, or for want of memory.
+
+        Raises:
+            EndpointError: the file of an ipc endpoint was deleted; the next start makes it anew.
+        """
+        for file in self._files:
+            if not file.exists():
+                raise EndpointError(
+                    f"{file} was deleted, so no camera can connect: keep whatever tidies up away "
+                    "from it (systemd's RuntimeDirectory= is a safe place)"
+                )
         if self._door is not None and self._door.failure is not None:
             raise self._door.failure
         if self._memory is not None:

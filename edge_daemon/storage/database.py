@@ -1,5 +1,6 @@
 """The outbox's SQLite file: its schema, and the settings under which it keeps what it is given."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -28,11 +29,11 @@ USELESS: Final = frozenset(
 )
 _REMEDIES: Final = {
     sqlite3.SQLITE_FULL: "free disk space, or let the outbox drain by bringing the broker back",
-    sqlite3.SQLITE_BUSY: "another edge-daemon has it open: stop that one, or give this one its own"
-    " state directory",
+    sqlite3.SQLITE_BUSY: "another program has it open (`fuser FILE` names it): if that is an"
+    " edge-daemon, stop it or give this one its own state directory",
     sqlite3.SQLITE_READONLY: "make the state directory writable for the daemon's user",
     sqlite3.SQLITE_CANTOPEN: "make the state directory writable for the daemon's user",
-    sqlite3.SQLITE_IOERR: "check the disk (dmesg, SMART) and its free space",
+    sqlite3.SQLITE_IOERR: "see whether the disk is full (df) or failing (dmesg, SMART)",
     sqlite3.SQLITE_CORRUPT: "what is readable is saved into a new file",
 }
 _CREATE: Final = """
@@ -111,6 +112,8 @@ def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[sqlite3.
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """Open a file with the SQLite of the standard library."""
     mode = "ro" if read_only else "rwc"
+    if not read_only:  # coils and defects are nobody else's business; the log gets the same mode
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=0
     )

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
+import numpy as np
 import pytest
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import (
@@ -284,10 +285,10 @@ class CameraModel:
         if fate in {"black", "breaks", "nan"}:
             value = {"black": 0, "breaks": steel.BREAKS, "nan": steel.ANSWERS_NAN}[fate]
             return steel.steel(height, value=value)
-        image = steel.steel(height)
-        image[:, 33] = 100 + len(self.sent) % 50  # noise: no frame is like the one before
+        chance = np.random.default_rng(len(self.sent))  # no frame is like another
+        image = chance.integers(120, 136, (height, steel.steel().shape[1]), np.uint8)
         if mark:
-            image[:, 16:32] = steel.BRIGHT
+            image[:, 16:28] = steel.BRIGHT
         self.image = image
         return image
 

@@ -163,7 +163,7 @@ def test_after_a_stall_it_still_ends_in_order(stall: Stall) -> None:
 def test_a_second_daemon_on_the_same_state_is_refused_and_disturbs_nobody(stall: Stall) -> None:
     assert stall.rival.returncode == 1
     assert "outbox.sqlite3" in stall.rival.stderr
-    assert "another edge-daemon has it open: stop that one" in stall.rival.stderr
+    assert "another program has it open" in stall.rival.stderr
     assert "Traceback" not in stall.rival.stderr
 
 

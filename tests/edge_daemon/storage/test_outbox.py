@@ -150,7 +150,7 @@ def test_a_constraint_that_fails_takes_the_announcements_back_with_the_state(pat
 def test_a_second_daemon_is_refused_and_told_why(path: Path) -> None:
     with (
         Outbox(path, CLOCK) as outbox,
-        pytest.raises(StoreError, match="another edge-daemon"),
+        pytest.raises(StoreError, match="another program has it open"),
         Outbox(path, CLOCK),
     ):
         outbox.commit([stretch()], {})
