@@ -86,7 +86,7 @@ soak: $(VENV)/.dev
 # The long forms of docs/reliability.md's rows: 200 kills, 5,000 power cuts and the like.
 faults: $(VENV)/.dev
 	@$(PACKAGES)
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow -o timeout=3600 tests/faults tests/bad_input tests/edge_daemon $(PYTEST)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow -o timeout=3600 -o faulthandler_timeout=0 tests/faults tests/bad_input tests/edge_daemon $(PYTEST)
 
 # Staged with DESTDIR=..., which needs no root; nothing that is configured is overwritten.
 install:

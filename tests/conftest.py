@@ -1,7 +1,10 @@
 """What several test modules need: a real mosquitto, and a subscriber that remembers everything."""
 
+import contextlib
 import getpass
 import json
+import os
+import secrets
 import shutil
 import signal
 import socket
@@ -31,9 +34,17 @@ def wait_until(reached: Callable[[], bool], *, within_s: float = PATIENCE_S) -> 
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+    """A port that nobody listens on, of this test process's own thousand.
+
+    Those that the kernel gives away would be taken by somebody's connection before a daemon that is
+    told of one has started.
+    """
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 20
+    while True:
+        port = 10_000 + 1000 * number + secrets.randbelow(1000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Mosquitto:

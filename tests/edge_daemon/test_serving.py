@@ -59,3 +59,23 @@ def test_told_to_stop_while_it_reloads_it_stops(tmp_path: Path) -> None:
     with DaemonProcess(tmp_path) as daemon:
         daemon.hang_up()
         assert daemon.stop(signal.SIGTERM) == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "line"),
+    [("[mqtt] root", 'root = "edge/other"'), ("[state] directory", 'directory = "{folder}/other"')],
+)
+def test_alerts_that_wait_are_not_left_behind_by_a_new_configuration(
+    key: str, line: str, tmp_path: Path
+) -> None:
+    with DaemonProcess(tmp_path) as daemon:
+        name = line.split(" = ", maxsplit=1)[0]
+        changed = [
+            line.format(folder=tmp_path) if old.startswith(f"{name} = ") else old
+            for old in daemon.config.read_text().splitlines()
+        ]
+        daemon.config.write_text("\n".join(changed))
+        daemon.hang_up()
+        wait_until(lambda: f"{key} has changed" in daemon.log.read_text())
+        assert daemon.scrape().total("config_reload_success") == 0
+        assert daemon.stop() == 0

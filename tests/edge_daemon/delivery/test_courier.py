@@ -323,7 +323,7 @@ def test_without_a_broker_every_message_is_shown_and_kept(station: Station) -> N
 def test_a_second_courier_on_the_same_outbox_is_refused(station: Station) -> None:
     with (
         station.courier(None),
-        pytest.raises(StoreError, match="another edge-daemon"),
+        pytest.raises(StoreError, match="another program has it open"),
         station.courier(None),
     ):
         pass

@@ -88,3 +88,13 @@ def test_a_name_that_is_taken_gets_a_number(tmp_path: Path) -> None:
     (tmp_path / f"{name(0)}-2.mcap.part").write_bytes(b"")
     assert held.unused(name(0)).name == f"{name(0)}-3.mcap"
     assert held.unused(name(1)).name == f"{name(1)}.mcap"
+
+
+def test_what_a_crash_left_waits_where_mending_would_take_the_alerts_room(tmp_path: Path) -> None:
+    part = tmp_path / f"{name(0)}.mcap.part"
+    part.write_bytes(bytes(5000))
+    held = folder(tmp_path, leave_free_bytes=2**60)
+    with pytest.raises(RecordingError, match="of the disk are free"), held.taken():
+        pass
+    assert part.stat().st_size == 5000
+    assert [path.name for path in tmp_path.iterdir()] == [part.name]

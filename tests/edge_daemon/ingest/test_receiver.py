@@ -207,3 +207,19 @@ def test_a_part_that_is_too_large_costs_its_sender_the_connection_and_nobody_els
 
             wait_until(is_back)
             assert bench.take()[0] == b"greedy"
+
+
+def test_a_socket_file_that_somebody_deletes_ends_it_with_the_remedy(tmp_path: Path) -> None:
+    clock = SystemClock()
+    backlog = Backlog(DropPolicy.BLOCK, frames=1, max_bytes=2**20, max_age_s=5.0, clock=clock)
+    with Receiver(
+        [f"ipc://{tmp_path}/frames"],
+        backlog,
+        clock=clock,
+        beat=lambda: None,
+        max_payload_bytes=LIMIT_BYTES,
+    ) as receiver:
+        (tmp_path / "frames").unlink()
+        wait_until(lambda: receiver.failure is not None)
+    assert isinstance(receiver.failure, EndpointError)
+    assert "RuntimeDirectory" in str(receiver.failure)
