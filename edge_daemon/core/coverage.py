@@ -94,8 +94,9 @@ class CoverageBook:
         state, end = self._state, self._former(header.stream)
         if state is None or end is None or counts_anew(end, header):
             return None
-        self._note_number(header)
-        if header.seq < end.next_seq or place.end_line <= end.next_line:
+        moved_on = {"former": move_on(state.former, header)}
+        self._state = state.model_copy(update=moved_on)
+        if place.end_line <= end.next_line:
             raise FrameError(
                 RejectReason.SEQUENCE,
                 f"frame {header.seq} of stream {header.stream} comes again after the camera was "

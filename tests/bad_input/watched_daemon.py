@@ -23,7 +23,8 @@ class WatchedDaemon(DaemonProcess):
 
     def __init__(self, folder: Path) -> None:
         bundle = write_quick_bundle(folder / "bundle")
-        super().__init__(folder, "[bundle]", f'path = "{bundle}"', _CAMERAS)
+        repeats = ["[image]", "frozen = false"]  # a case may send one picture under many headers
+        super().__init__(folder, *repeats, "[bundle]", f'path = "{bundle}"', _CAMERAS)
         limits = f"max_payload_mib = {MAX_PAYLOAD_MIB}\nqueue_mib = {_QUEUE_MIB}\n"
         limits += 'max_frames_per_s = 1e6\ndrop_policy = "block"'
         self.config.write_text(self.config.read_text().replace("max_age_s = 60", limits))

@@ -600,6 +600,17 @@ def test_regression_new_rows_under_an_old_number_are_told_once_after_a_crash() -
     machine.teardown()
 
 
+def test_regression_new_rows_under_an_old_number_of_a_former_stream_are_booked() -> None:
+    machine = CoverageMachine()
+    machine.send_rows_again(height=7, name="top")
+    machine.kill()
+    machine.send_rows_again(height=1, name="top")
+    machine.restart_camera(height=1, late=0, lost=0, name="top")
+    machine.repeat(back=3, name="top")
+    machine.every_row_on_disk_is_booked_once()
+    machine.teardown()
+
+
 def test_regression_rows_of_a_straggler_from_before_a_camera_restart_are_booked() -> None:
     machine = CoverageMachine()
     machine.send_many("top", 2)
