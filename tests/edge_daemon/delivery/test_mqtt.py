@@ -1,6 +1,7 @@
 import gc
 import shutil
 import subprocess
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +28,9 @@ def broker(port: int, host: str = "127.0.0.1") -> Broker:
 def _let_go() -> Iterator[None]:
     """Do for links what their owner does: let go of paho's client, which closes its sockets."""
     yield
+    for thread in threading.enumerate():
+        if thread.name.startswith("paho"):
+            thread.join(PATIENCE_S)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
