@@ -94,14 +94,14 @@ class CoverageBook:
         state, end = self._state, self._former(header.stream)
         if state is None or end is None or counts_anew(end, header):
             return None
-        moved_on = {"former": move_on(state.former, header)}
-        self._state = state.model_copy(update=moved_on)
+        self._note_number(header)
         if place.end_line <= end.next_line:
             raise FrameError(
                 RejectReason.SEQUENCE,
                 f"frame {header.seq} of stream {header.stream} comes again after the camera was "
                 "started anew",
             )
+        self._state = state.model_copy(update={"former": move_on(state.former, header)})
         return beyond(end.next_line, header, place, now_ns=now_ns)
 
     def take_new_rows(self, header: FrameHeader, place: Place, *, now_ns: int) -> Stretch | None:

@@ -6,7 +6,7 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http import HTTPStatus
 from pathlib import Path
 
@@ -233,7 +233,7 @@ def test_clients_that_do_not_read_do_not_keep_others_out(
     "garbage", [b"\x16\x03\x01\x02\x00\x01\r\n\r\n", b"GET\r\n\r\n", b"G" * 70_000, b"\r\n"]
 )
 def test_garbage_ends_its_own_connection_only(address: str, garbage: bytes) -> None:
-    with connect(address, garbage) as client:
+    with connect(address, garbage) as client, suppress(OSError):  # it may be cut off already
         client.shutdown(socket.SHUT_WR)
         while client.recv(65536):
             pass
