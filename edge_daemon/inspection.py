@@ -216,13 +216,17 @@ class InspectionWorker:
         self._totals.lines_not_inspected += news.lines_not_inspected.total()
         if facts.camera is not None:
             metrics.frames_lost.labels(facts.camera).inc(news.frames_lost)
+            metrics.streams_resumed.labels(facts.camera).inc(news.streams_resumed)
             metrics.lines_inspected.labels(facts.camera).inc(news.lines_inspected)
             for reason, lines in news.lines_not_inspected.items():
                 metrics.lines_not_inspected.labels(facts.camera, reason.value).inc(lines)
             for defect_class in news.defects:
                 metrics.defects.labels(facts.camera, defect_class.name).inc()
         bodies = [announcement.body for announcement in facts.announcements]
-        self._panel.note_facts(bodies, monotonic_ns=self._clock.monotonic_ns())
+        monotonic_ns = self._clock.monotonic_ns()
+        self._panel.note_facts(bodies, monotonic_ns=monotonic_ns)
+        if facts.camera is not None and news.streams_resumed:
+            self._panel.note_resumed(facts.camera, monotonic_ns=monotonic_ns)
         if self._evidence is not None:
             self._evidence.note_facts(bodies)
         if facts.announcements or facts.state:

@@ -5,6 +5,7 @@
 | `not-inspected` | rows were booked as not inspected | none have been for 10 s |
 | `critical-defect` | a defect of a critical class was told | none has been for 10 s |
 | `camera-silent` | a camera hasn't sent a good frame for a while | all cameras send again |
+| `camera-doubled` | two streams of a camera have sent in turns for 45 s | none have for 40 s |
 | `image-quality` | a camera's pictures are bad for 2 s | they have been good for 10 s |
 | `state-lost` | books couldn't be read whole and were put aside | the next start |
 | `evidence` | the frames around defects can't be kept | they can again |
@@ -20,6 +21,9 @@ from edge_daemon.core.reasons import Severity
 
 _AT_ONCE = AlarmRule(on_delay_ns=0)
 _HELD_NS = 1_000_000_000
+_DOUBLED_HELD_NS = 30_000_000_000
+_DOUBLED = AlarmRule(on_delay_ns=45_000_000_000)
+"""Longer than it is held: one late frame of a camera that was started anew doesn't ring."""
 _UNFIT_FOR_NS = 60_000_000_000
 """After so long without a frame a camera is silent, whatever its last picture was like."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -52,6 +56,7 @@ class AlarmPanel:
             "not-inspected": _AT_ONCE,
             "critical-defect": _AT_ONCE,
             "camera-silent": _AT_ONCE,
+            "camera-doubled": _DOUBLED,
             "image-quality": AlarmRule(),
             "state-lost": _AT_ONCE,
             "evidence": AlarmRule(),
@@ -70,6 +75,11 @@ class AlarmPanel:
         else:
             self._unfit[camera] = (monotonic_ns, unfit)
 
+    def note_resumed(self, camera: str, *, monotonic_ns: int) -> None:
+        """A stream of a camera goes on that had ended with a later start of the camera."""
+        text = f"{camera}: two streams send in turns; do two cameras have this id?"
+        self._see("camera-doubled", text, until_ns=monotonic_ns + _DOUBLED_HELD_NS)
+
     def note_troubles(self, troubles: Mapping[str, str | None]) -> None:
         """What other parts complain of: `state-lost` and `evidence`, None where all is well."""
         self._troubles = troubles
@@ -79,10 +89,13 @@ class AlarmPanel:
         for body in bodies:
             if isinstance(body, CoverageEvent):
                 text = f"{body.camera}: {body.lines} rows not inspected ({body.reason})"
-                self._seen["not-inspected"] = (monotonic_ns, text)
+                self._see("not-inspected", text, until_ns=monotonic_ns + _HELD_NS)
             elif isinstance(body, DefectEvent) and body.severity is Severity.CRITICAL:
                 text = f"{body.camera}: {body.class_name}, defect {body.defect_id}"
-                self._seen["critical-defect"] = (monotonic_ns, text)
+                self._see("critical-defect", text, until_ns=monotonic_ns + _HELD_NS)
+
+    def _see(self, name: str, text: str, *, until_ns: int) -> None:
+        self._seen[name] = (until_ns, text)
 
     def observe(self, *, now_ns: int, monotonic_ns: int) -> list[AlarmState]:
         """Let time pass; to be called about once a second.
@@ -95,8 +108,7 @@ class AlarmPanel:
             Alarms whose state is to be told.
         """
         conditions = {
-            name: (monotonic_ns - seen_ns < _HELD_NS, text)
-            for name, (seen_ns, text) in self._seen.items()
+            name: (monotonic_ns < until_ns, text) for name, (until_ns, text) in self._seen.items()
         }
         silent = sorted(
             camera

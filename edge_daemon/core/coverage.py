@@ -20,9 +20,10 @@ from edge_daemon.core.coverage_state import (
     move_on,
     starts_anew,
 )
+from edge_daemon.core.gaps import gap_before_stream, gap_in_stream, rows_beyond
 from edge_daemon.core.placement import Place, Scale
 from edge_daemon.core.reasons import NotInspectedReason
-from edge_daemon.core.stretches import Stretch, beyond
+from edge_daemon.core.stretches import Stretch
 from edge_daemon.core.wire import FrameHeader
 from edge_daemon.errors import FrameError, RejectReason
 
@@ -42,6 +43,7 @@ class Arrival:
         follows_on: the strip goes on from the last row that was inspected.
         starts_anew: the camera was started anew since its last frame; no counter tells what it
             missed meanwhile.
+        resumes: the stream had ended with a later start of the camera, and goes on after all.
     """
 
     gap: Stretch | None
@@ -49,6 +51,7 @@ class Arrival:
     repeated_lines: int
     follows_on: bool
     starts_anew: bool
+    resumes: bool = False
 
 
 class CoverageBook:
@@ -64,6 +67,20 @@ class CoverageBook:
         """What to keep, None before the first frame."""
         return self._state
 
+    def count_rows(self, header: FrameHeader) -> FrameHeader:
+        """Give a frame a row counter whose camera keeps none.
+
+        Its rows follow on those that are booked, behind those of frames that are missing, which are
+        taken to be as high. With frames of one height that is `seq * height`; with others that
+        would put rows onto each other.
+        """
+        end = self._end(header.stream)
+        if header.first_line is not None or end is None or counts_anew(end, header):
+            return header
+        frames = header.seq - end.next_seq
+        first_line = end.next_line + frames * header.height
+        return header.model_copy(update={"first_line": max(first_line, 0)})
+
     def arrive(self, header: FrameHeader, place: Place, *, now_ns: int) -> Arrival:
         """Hold a frame's numbers against the books and move on to its end.
 
@@ -73,7 +90,7 @@ class CoverageBook:
         before, resumed = self._state, self._resumed(header)
         if resumed is not None:
             arrival = self._continue_stream(resumed, header, place, now_ns=now_ns)
-            arrival = replace(arrival, starts_anew=True)
+            arrival = replace(arrival, starts_anew=True, resumes=True)
         elif before is None or starts_anew(before, header):
             arrival = self._start_stream(header, place, now_ns=now_ns)
         else:
@@ -102,7 +119,7 @@ class CoverageBook:
                 "started anew",
             )
         self._state = state.model_copy(update={"former": move_on(state.former, header)})
-        return beyond(end.next_line, header, place, now_ns=now_ns)
+        return rows_beyond(end.next_line, header, place, now_ns=now_ns)
 
     def take_new_rows(self, header: FrameHeader, place: Place, *, now_ns: int) -> Stretch | None:
         """Rows beyond the books in a frame whose number is on them, to be booked at once.
@@ -117,7 +134,7 @@ class CoverageBook:
             return None
         moved_on = {"next_line": place.end_line, "next_mm": place.end_mm}
         self._state = state.model_copy(update={**moved_on, "last_was_inspected": False})
-        return beyond(state.next_line, header, place, now_ns=now_ns)
+        return rows_beyond(state.next_line, header, place, now_ns=now_ns)
 
     def count(self, *, inspected: int = 0, not_inspected: int = 0) -> None:
         """Add rows to the totals; negative numbers take them back."""
@@ -128,6 +145,11 @@ class CoverageBook:
         self._state = self._state.model_copy(
             update={"lines_inspected": inspected, "lines_not_inspected": not_inspected}
         )
+
+    def _end(self, stream: str) -> StreamEnd | None:
+        if self._state is not None and self._state.stream == stream:
+            return self._state.end
+        return self._former(stream)
 
     def _former(self, stream: str) -> StreamEnd | None:
         known = () if self._state is None else self._state.former
@@ -149,24 +171,10 @@ class CoverageBook:
             reason = NotInspectedReason.CAMERA_RESTART
         if self._restarted:
             reason = NotInspectedReason.DAEMON_RESTART
-        from_mm = place.position_mm
         before_mm = None if before is None or header.encoder_mm is None else before.next_mm
-        if from_mm is not None and before_mm is not None:
-            from_mm = min(before_mm, from_mm)
-        unseen_mm = from_mm is not None and from_mm != place.position_mm
-        gap = None
-        if place.top_line > 0 or unseen_mm:
-            gap = Stretch(
-                stream=header.stream,
-                coil=None,
-                reason=reason,
-                from_line=0,
-                to_line=place.top_line,
-                lines=place.top_line,
-                from_mm=from_mm if unseen_mm else place.row_mm(-place.top_line),
-                to_mm=place.position_mm,
-                since_ns=now_ns,
-            )
+        gap = gap_before_stream(
+            header.stream, place, since_mm=before_mm, reason=reason, now_ns=now_ns
+        )
         return Arrival(
             gap,
             frames_lost=header.seq,
@@ -179,38 +187,22 @@ class CoverageBook:
         self, before: CoverageState, header: FrameHeader, place: Place, *, now_ns: int
     ) -> Arrival:
         if header.seq < before.next_seq or place.end_line <= before.next_line:
-            reason = RejectReason.DUPLICATE
+            refusal = RejectReason.DUPLICATE
             if header.seq >= before.next_seq or place.end_line > before.next_line:
-                reason = RejectReason.SEQUENCE
+                refusal = RejectReason.SEQUENCE
             self._note_number(header)
             raise FrameError(
-                reason,
+                refusal,
                 f"frame {header.seq} at row {place.top_line} of stream {header.stream}: rows up to "
                 f"{before.next_line} and frames up to {before.next_seq - 1} are already booked",
             )
-        frames_lost = header.seq - before.next_seq
-        rows_missing = max(place.top_line - before.next_line, 0)
-        # Frames are missing and the row counter goes on without a jump: it counts rows that were
-        # sent, so only the frames' numbers tell. Where frames overlap, the counter alone does.
-        is_uncounted = place.top_line == before.next_line
-        lines = frames_lost * place.height_px if is_uncounted else rows_missing
-        gap = None
-        if lines > 0:
-            lost = NotInspectedReason.LOST
-            gap = Stretch(
-                stream=header.stream,
-                coil=header.coil if header.coil == before.coil else None,
-                reason=NotInspectedReason.DAEMON_RESTART if self._restarted else lost,
-                from_line=before.next_line,
-                to_line=before.next_line + rows_missing,
-                lines=lines,
-                from_mm=before.next_mm,
-                to_mm=place.position_mm,
-                since_ns=now_ns,
-            )
+        reason = NotInspectedReason.LOST
+        if self._restarted:
+            reason = NotInspectedReason.DAEMON_RESTART
+        gap = gap_in_stream(before, header, place, reason=reason, now_ns=now_ns)
         return Arrival(
             gap,
-            frames_lost=frames_lost,
+            frames_lost=header.seq - before.next_seq,
             repeated_lines=max(before.next_line - place.top_line, 0),
             follows_on=gap is None and before.last_was_inspected,
             starts_anew=False,

@@ -94,6 +94,7 @@ class CameraLine:
             FrameError: its rows are already booked.
         """
         self.rebook_unsettled(now_ns=now_ns)
+        header = self._book.count_rows(header)
         place = place_frame(header, self._scale)
         self._refuse_late(header, place, now_ns=now_ns)
         self._refuse_new_rows_of_old(header, place, now_ns=now_ns)
@@ -104,6 +105,7 @@ class CameraLine:
         if not (arrival.follows_on and same_coil):
             self._end_defects()
         self._news.frames_lost += arrival.frames_lost
+        self._news.streams_resumed += arrival.resumes
         torn = arrival.starts_anew or (arrival.gap is not None and not same_coil)
         if torn and before is not None:  # first, for a coil that is done by this frame
             self._coils.tear(before.coil)

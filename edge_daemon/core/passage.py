@@ -17,6 +17,8 @@ class News:
     Attributes:
         bodies: facts to tell, in order.
         frames_lost: frames that the numbers say are missing.
+        streams_resumed: streams that had ended with a restart of the camera and went on after all:
+            two cameras send under one id.
         lines_inspected: rows booked as inspected.
         lines_not_inspected: rows booked as not inspected, by reason.
         defects: classes of the defects that ended.
@@ -24,6 +26,7 @@ class News:
 
     bodies: list[DurableBody] = field(default_factory=list)
     frames_lost: int = 0
+    streams_resumed: int = 0
     lines_inspected: int = 0
     lines_not_inspected: Counter[NotInspectedReason] = field(default_factory=Counter)
     defects: list[DefectClass] = field(default_factory=list)

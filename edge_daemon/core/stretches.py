@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from edge_daemon.core.placement import Place
 from edge_daemon.core.reasons import NotInspectedReason
-from edge_daemon.core.wire import FrameHeader
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +64,3 @@ class Doubts:
         """Give out all that is in doubt; nothing is from here on."""
         doubted, self._stretches = self._stretches, []
         return doubted
-
-
-def beyond(line: int, header: FrameHeader, place: Place, *, now_ns: int) -> Stretch:
-    """A frame's rows from one on, as lost."""
-    return Stretch(
-        stream=header.stream,
-        coil=None,
-        reason=NotInspectedReason.LOST,
-        from_line=line,
-        to_line=place.end_line,
-        lines=place.end_line - line,
-        from_mm=place.row_mm(line - place.top_line),
-        to_mm=place.end_mm,
-        since_ns=now_ns,
-    )

@@ -136,6 +136,9 @@ class Metrics:
         self.frames_received = per_camera("frames_received", "Frames that arrived.")
         self.frames_rejected = per_camera("frames_rejected", "Frames refused.", "reason")
         self.frames_lost = per_camera("frames_lost", "Frames missing from the sequence.")
+        self.streams_resumed = per_camera(
+            "streams_resumed", "Streams that went on after another of the camera had begun."
+        )
         self.lines_inspected = per_camera("lines_inspected", "Pixel rows with a verdict.")
         self.lines_not_inspected = per_camera(
             "lines_not_inspected", "Pixel rows nobody looked at.", "reason"
@@ -169,7 +172,12 @@ class Metrics:
 
     def _stand_at_zero(self, camera: str) -> None:
         # Prometheus sees no increase in a series that begins with its first event.
-        for counter in (self.frames_received, self.frames_lost, self.lines_inspected):
+        for counter in (
+            self.frames_received,
+            self.frames_lost,
+            self.streams_resumed,
+            self.lines_inspected,
+        ):
             counter.labels(camera)
         for rejected in RejectReason:
             self.frames_rejected.labels(camera, rejected)

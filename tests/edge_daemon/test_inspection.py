@@ -119,6 +119,10 @@ class Bench:
         return lines
 
 
+def ringing(bodies: Sequence[DurableBody]) -> set[str]:
+    return {body.name for body in bodies if isinstance(body, AlarmState) and body.active}
+
+
 def test_a_frame_is_inspected_booked_and_counted() -> None:
     bench = Bench()
     bench.send(0, BRIGHT)
@@ -180,6 +184,22 @@ def test_an_engine_fault_is_booked_before_the_failure_shows_and_nothing_is_inspe
     assert not any(failed_when_booked)
     assert bench.totals.lines_inspected == HEIGHT
     assert bench.segmenter.batches == [1, 1]
+
+
+def test_two_cameras_that_send_under_one_id_ring() -> None:
+    bench = Bench()
+    with bench.worker() as worker:
+        for seq in range(30):
+            for stream in ("this", "that"):
+                bench.clock.advance(SECOND_NS)
+                stamped_ns = bench.clock.now_ns()
+                bench.send_parts(message(steel(), seq=seq, stream=stream, t_ns=stamped_ns).parts)
+            sent = 2 * (seq + 1)
+            wait_until(lambda: bench.totals.frames_received == sent)  # noqa: B023 - called here
+        wait_until(lambda: "camera-doubled" in ringing(bench.bodies))
+        assert worker.failure is None
+    assert bench.count("streams_resumed", camera="top") == 58
+    assert bench.count("lines_inspected", camera="top") == 60 * HEIGHT
 
 
 def test_what_waits_when_it_is_told_to_stop_is_still_inspected() -> None:

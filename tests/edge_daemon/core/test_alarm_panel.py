@@ -11,6 +11,7 @@ SECOND_NS = 1_000_000_000
 NAMES = {
     "not-inspected",
     "critical-defect",
+    "camera-doubled",
     "camera-silent",
     "evidence",
     "image-quality",
@@ -153,6 +154,26 @@ def test_a_camera_that_falls_silent_rings_until_it_sends_again() -> None:
     assert (told.active, told.text) == (True, "no frames from top")
     room.frame("top")
     assert not room.wait(11)["camera-silent"].active
+
+
+def test_two_cameras_with_one_id_ring_until_one_of_them_is_gone() -> None:
+    room = Room()
+    told: list[AlarmState] = []
+    for _ in range(60):
+        room.panel.note_resumed("top", monotonic_ns=room.monotonic_ns)
+        told += room.wait(1).values()
+    (doubled,) = [state for state in told if state.name == "camera-doubled"]
+    assert doubled.active
+    assert doubled.text.startswith("top: two streams")
+    assert "camera-doubled" not in room.wait(38)
+    assert not room.wait(3)["camera-doubled"].active
+
+
+def test_a_late_frame_of_a_camera_that_was_started_anew_does_not_ring() -> None:
+    room = Room()
+    room.wait(11)
+    room.panel.note_resumed("top", monotonic_ns=room.monotonic_ns)
+    assert "camera-doubled" not in room.wait(100)
 
 
 def test_many_silent_cameras_still_fit_into_a_message() -> None:

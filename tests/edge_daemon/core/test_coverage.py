@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from hypothesis import given, strategies as st
 
 from edge_daemon.core.coverage import Arrival, CoverageBook, CoverageState
 from edge_daemon.core.placement import Scale, place_frame
@@ -225,7 +226,7 @@ def test_a_former_stream_that_goes_on_is_followed_from_where_it_was() -> None:
     arrival = arrive(book, header(7))
     assert arrival.gap is not None
     assert (arrival.gap.from_line, arrival.gap.to_line) == (600, 700)
-    assert (arrival.starts_anew, arrival.frames_lost) == (True, 1)
+    assert (arrival.starts_anew, arrival.resumes, arrival.frames_lost) == (True, True, 1)
     assert refusal_of(book, header(7)) is RejectReason.DUPLICATE
     assert take_late(book, header(1, stream="second")) is not None
 
@@ -378,3 +379,43 @@ def test_a_duplicate_after_a_restart_does_not_hide_the_gap() -> None:
     gap = arrive(book, header(3)).gap
     assert gap is not None
     assert gap.reason is NotInspectedReason.DAEMON_RESTART
+
+
+def counted(book: CoverageBook, seq: int, height: int, **fields: Any) -> FrameHeader:  # noqa: ANN401 - as above
+    return book.count_rows(header(seq, height=height, **fields))
+
+
+@given(heights=st.lists(st.integers(1, 300), min_size=1, max_size=20))
+def test_frames_of_any_heights_follow_on_each_other_without_a_row_counter(
+    heights: list[int],
+) -> None:
+    book = CoverageBook()
+    for seq, height in enumerate(heights):
+        assert inspect(book, counted(book, seq, height)) == []
+    assert book.state is not None
+    assert book.state.next_line == sum(heights)
+
+
+def test_frames_that_are_missing_are_taken_to_be_as_high_as_the_next() -> None:
+    book = started()
+    arrival = arrive(book, counted(book, 3, 20))
+    assert arrival.gap is not None
+    assert (arrival.gap.from_line, arrival.gap.to_line, arrival.gap.lines) == (100, 140, 40)
+    assert inspect(book, counted(book, 4, 7)) == []
+    assert refusal_of(book, counted(book, 3, 20)) is RejectReason.DUPLICATE
+    assert refusal_of(book, counted(book, 4, 7)) is RejectReason.DUPLICATE
+
+
+def test_a_late_frame_without_a_row_counter_lies_behind_its_stream() -> None:
+    book = started()
+    arrive(book, header(0, stream="second", t_ns=99 * SECOND_NS))
+    late = take_late(book, counted(book, 1, 30))
+    assert late is not None
+    assert (late.from_line, late.to_line) == (100, 130)
+
+
+def test_rows_that_a_camera_counts_itself_are_believed() -> None:
+    book = started()
+    assert counted(book, 1, 20, first_line=50).top_line == 50
+    anew = counted(book, 0, 20, t_ns=99 * SECOND_NS)
+    assert (anew.first_line, anew.top_line) == (None, 0)

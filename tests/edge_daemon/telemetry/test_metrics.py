@@ -16,6 +16,7 @@ CONTRACT = {
     "edge_daemon_frames_received_total{camera}",
     "edge_daemon_frames_rejected_total{camera,reason}",
     "edge_daemon_frames_lost_total{camera}",
+    "edge_daemon_streams_resumed_total{camera}",
     "edge_daemon_lines_inspected_total{camera}",
     "edge_daemon_lines_not_inspected_total{camera,reason}",
     "edge_daemon_defects_total{camera,class}",
