@@ -81,20 +81,7 @@ def run_replay(
     engine = load_configured(config.bundle.model_copy(update={"path": path}))
     summary = ReplaySummary()
     stage = StageTimes(summary.stage_seconds)
-    inspector = Inspector(
-        engine.bundle.classes,
-        bundle=engine.name,
-        scales=config.scales,
-        saved={},
-        stage=stage,
-        pictures=config.image.rules,
-    )
-    preparer = Preparer(
-        stride_px=engine.segmenter.stride_px,
-        cameras=None,
-        stage=stage,
-        pictures=config.image.rules,
-    )
+    preparer, inspector = _fresh_steps(engine, config, stage)
     total = source.count()
     with _disk_trouble_told(), engine, ExitStack() as exits:
         outputs: list[Output] = [summary, *_open_outputs(request, config, engine, exits)]
@@ -116,6 +103,23 @@ def run_replay(
                 progress=lambda: progress(summary.frames, total),
             )
     return summary
+
+
+def _fresh_steps(engine: Engine, config: Config, stage: StageTimes) -> tuple[Preparer, Inspector]:
+    """What is before the network and behind it, knowing of no frame yet."""
+    rules = config.image.rules
+    preparer = Preparer(
+        stride_px=engine.segmenter.stride_px, cameras=None, stage=stage, pictures=rules
+    )
+    inspector = Inspector(
+        engine.bundle.classes,
+        bundle=engine.name,
+        scales=config.scales,
+        saved={},
+        stage=stage,
+        pictures=rules,
+    )
+    return preparer, inspector
 
 
 @contextmanager

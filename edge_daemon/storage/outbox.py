@@ -28,7 +28,14 @@ from edge_daemon.errors import StoreError
 from edge_daemon.storage.database import Connector, FullError, connect
 from edge_daemon.storage.doubt import Doubt
 from edge_daemon.storage.recovery import Recovery
-from edge_daemon.storage.rows import Scribe, StoredMessage, insert, set_documents
+from edge_daemon.storage.rows import (
+    Scribe,
+    StoredMessage,
+    delete_confirmed,
+    insert,
+    mark_confirmed,
+    set_documents,
+)
 from edge_daemon.storage.shedding import Room, Shedder
 from edge_daemon.storage.store import Store
 
@@ -208,7 +215,9 @@ class Outbox:
             StoreError: nothing was changed.
         """
         try:
-            self._settle(confirmed, confirmed_ns, forget)
+            with self._store.writing() as connection:
+                kept = mark_confirmed(connection, confirmed, confirmed_ns=confirmed_ns)
+                gone = delete_confirmed(connection, forget)
         except FullError:
             # A row gets longer by the time. Where there is no room for that, nothing is kept.
             with self._store.writing() as connection:
@@ -217,22 +226,8 @@ class Outbox:
                     [(seq,) for seq in {*confirmed, *forget}],
                 )
             self._store.recount()
-
-    def _settle(
-        self, confirmed: Collection[int], confirmed_ns: int, forget: Collection[int]
-    ) -> None:
-        with self._store.writing() as connection:
-            kept = connection.executemany(
-                "UPDATE outbox SET confirmed_monotonic_ns = ?"
-                " WHERE seq = ? AND fate = 'pending' AND confirmed_monotonic_ns IS NULL",
-                [(confirmed_ns, seq) for seq in confirmed],
-            ).rowcount
-            gone = connection.executemany(
-                "DELETE FROM outbox WHERE seq = ? AND confirmed_monotonic_ns IS NOT NULL",
-                [(seq,) for seq in forget],
-            ).rowcount
-        kept, gone = max(kept, 0), max(gone, 0)
-        self._store.change(pending=-kept, confirmed=kept - gone)
+        else:
+            self._store.change(pending=-kept, confirmed=kept - gone)
 
     def recall(self, seqs: Iterable[int] | None = None) -> int:
         """Let confirmed messages wait again, as if they hadn't been; return how many.

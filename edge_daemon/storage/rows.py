@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -143,3 +143,33 @@ def set_documents(connection: sqlite3.Connection, state: Mapping[str, str | None
         " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         [(key, value) for key, value in state.items() if value is not None],
     )
+
+
+def mark_confirmed(
+    connection: sqlite3.Connection, seqs: Collection[int], *, confirmed_ns: int
+) -> int:
+    """Note when messages were confirmed, inside the caller's transaction.
+
+    Args:
+        connection: the open database.
+        seqs: which; those that don't wait are left as they are.
+        confirmed_ns: monotonic time.
+
+    Returns:
+        How many of them waited.
+    """
+    changed = connection.executemany(
+        "UPDATE outbox SET confirmed_monotonic_ns = ?"
+        " WHERE seq = ? AND fate = 'pending' AND confirmed_monotonic_ns IS NULL",
+        [(confirmed_ns, seq) for seq in seqs],
+    )
+    return max(changed.rowcount, 0)
+
+
+def delete_confirmed(connection: sqlite3.Connection, seqs: Collection[int]) -> int:
+    """Delete confirmed messages, inside the caller's transaction; return how many there were."""
+    changed = connection.executemany(
+        "DELETE FROM outbox WHERE seq = ? AND confirmed_monotonic_ns IS NOT NULL",
+        [(seq,) for seq in seqs],
+    )
+    return max(changed.rowcount, 0)
