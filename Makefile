@@ -17,12 +17,13 @@ ifneq ($(wildcard ../shared/data/severstal),)
 export EDGE_DAEMON_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: help setup demo check test test-slow faults soak bench peers gpu schemas install uninstall clean
+.PHONY: help setup demo check test test-slow booted faults soak bench peers gpu schemas install uninstall clean
 help:
 	@echo "make demo     the daemon on a simulated line: alerts, metrics, a picture (no root, no broker needed)"
 	@echo "make test     all tests, with what they need (torch, mosquitto, promtool)"
 	@echo "make test-slow  what takes long: every encoder exported, torch.compile"
 	@echo "make soak     half an hour of four cameras and faults all along: is anything lost, does anything grow?"
+	@echo "make booted   the installed service under a systemd of its own, in a container (as root)"
 	@echo "make faults   the long forms of docs/reliability.md: kills, power cuts, outages"
 	@echo "make check    format, lint, types, import rules, dependencies"
 	@echo "make setup    the development environment in $(VENV)"
@@ -59,7 +60,7 @@ check: $(VENV)/.dev
 
 test: $(VENV)/.dev
 	@$(PACKAGES)
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal -m 'not slow and not gpu' $(PYTEST)
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal -m 'not slow and not gpu and not booted' $(PYTEST)
 
 test-slow: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto -m slow $(PYTEST)
@@ -77,6 +78,11 @@ peers: $(VENV)/.dev
 gpu: $(VENV)/.dev
 	$(BIN)/pytest -m gpu $(PYTEST)
 	$(BIN)/python -m tests.gpu.benchmark
+
+# The service, installed and started by a real systemd in a container; skips where none can be booted.
+booted: $(VENV)/.dev
+	@$(PACKAGES) systemd-nspawn:systemd-container curl:curl
+	$(BIN)/pytest tests/booted $(PYTEST)
 
 # Faults injected all along; exits 0 only if nothing was lost and nothing grows.
 soak: $(VENV)/.dev

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 
 from edge_daemon.core.tiling import Strips
+from edge_daemon.inference.onnx_runtime import onnxruntime
 from models.onnx_file import INPUT
 from models.parity import ExportError
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from onnx import numpy_helper
 
+from edge_daemon.inference.onnx_runtime import onnxruntime
 from models.network import SteelNet
 
 OPSET = 18

@@ -1,16 +1,15 @@
-"""Runs a bundle's network with ONNX Runtime on the CPU. The one module that imports onnxruntime."""
+"""Runs a bundle's network with ONNX Runtime on the CPU."""
 
 from collections.abc import Sequence
 
 import numpy as np
-import onnxruntime
-from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
 from edge_daemon.core.pixels import GreyImage
 from edge_daemon.core.tiling import STRIP_HEIGHT_PX, STRIP_WIDTH_PX, Probabilities, Strips
 from edge_daemon.errors import BundleError, EngineError
 from edge_daemon.inference.answers import check_probabilities, count_above, thresholds_of
 from edge_daemon.inference.bundle import Bundle
+from edge_daemon.inference.onnx_runtime import onnxruntime, runtime
 from edge_daemon.inference.segmenter import Answers
 
 # ONNX Runtime's errors have no common root below Exception.

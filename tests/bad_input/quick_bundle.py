@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from edge_daemon.engine import shipped_bundle
+from edge_daemon.inference.onnx_runtime import onnxruntime
 
 _CLASSES, _STRIDE = 4, 4
 _ROWS, _COLUMNS = 256, 1600

@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import cast
 
-import onnxruntime
 import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
+from edge_daemon.inference.onnx_runtime import onnxruntime
 from models.config import Upsampling
 from models.upsampling import (
     Doubling,

@@ -5,7 +5,6 @@ from typing import TypeAlias
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
@@ -13,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from edge_daemon.core.tiling import Strips
 from edge_daemon.inference.answers import thresholds_of
 from edge_daemon.inference.bundle import Bundle, load_bundle, read_known_answer
+from edge_daemon.inference.onnx_runtime import onnxruntime
 from edge_daemon.plans.half import to_half
 from edge_daemon.simulation.strips import draw_strip
 from tests.edge_daemon.plans.conftest import ZOO, tiny_network

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis.extra import numpy as arrays
@@ -13,6 +12,7 @@ from onnx import TensorProto, helper
 
 from edge_daemon.inference.answers import count_above, thresholds_of
 from edge_daemon.inference.bundle import load_bundle, read_known_answer
+from edge_daemon.inference.onnx_runtime import onnxruntime
 from edge_daemon.plans.faults import NoPlanError, OperatorError
 from edge_daemon.plans.network import append_counts, prepare
 from tests.edge_daemon.plans.conftest import ZOO, tiny_network
