@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edge_daemon.assembly import OUTBOX_NAME
 from edge_daemon.clock import SystemClock
-from edge_daemon.config import load_config, state_directory
+from edge_daemon.config import DEFAULT_PATH, load_config, state_directory
 from edge_daemon.delivery.broker import Broker
 from edge_daemon.delivery.subscriber import LinkChanged, Subscriber
 from edge_daemon.engine import load_configured
@@ -52,7 +52,9 @@ def check(path: Path | None) -> Iterator[Finding]:
     except ConfigurationError as error:
         yield Finding("configuration", ok=False, detail=str(error))
         return
-    yield Finding("configuration", ok=True, detail=str(path or "defaults or the installed file"))
+    found = path or (DEFAULT_PATH if DEFAULT_PATH.exists() else None)
+    detail = f"the defaults ({DEFAULT_PATH} isn't there)" if found is None else str(found)
+    yield Finding("configuration", ok=True, detail=detail)
     yield _check_engine(config)
     yield _check_state(config)
     yield from (_check_endpoint(endpoint) for endpoint in config.endpoints)
