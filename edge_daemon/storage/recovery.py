@@ -118,6 +118,11 @@ def open_database(
         return Opened(_open(path, max_bytes, connector), recovery)
     except sqlite3.Error as error:
         raise store_error(path, error) from error
+    except PermissionError as error:
+        raise StoreError(
+            f"{error.filename}: {error.strerror}; it and its folder have to belong to the daemon's"
+            " user (`chown -R`): was something put there as root?"
+        ) from error
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}; make its folder writable") from error
 
