@@ -82,6 +82,7 @@ gpu: $(VENV)/.dev
 # The service, installed and started by a real systemd in a container; skips where none can be booted.
 booted: $(VENV)/.dev
 	@$(PACKAGES) systemd-nspawn:systemd-container curl:curl
+	@/usr/bin/python3 -c 'import venv, ensurepip' 2>/dev/null || .ci/debian-packages.sh ensurepip:python3-venv
 	$(BIN)/pytest tests/booted $(PYTEST)
 
 # Faults injected all along; exits 0 only if nothing was lost and nothing grows.

@@ -48,6 +48,9 @@ class Machine:
             raise NoMachineError("needs root")
         if missing := [p for p in ("systemd-nspawn", "nsenter") if not shutil.which(p)]:
             raise NoMachineError(f"{', '.join(missing)} is not installed")
+        asked = subprocess.run(["/usr/bin/python3", "-c", "import ensurepip"], check=False)
+        if asked.returncode != 0:
+            raise NoMachineError("python3-venv is not installed")
         with ExitStack() as exits:
             self._mount(exits)
             self._install()
