@@ -6,6 +6,7 @@ from edge_daemon.core.alarm_panel import AlarmPanel
 from edge_daemon.core.messages import AlarmState, CoverageEvent, DefectEvent, DurableBody
 from edge_daemon.core.picture_quality import PictureFault
 from edge_daemon.core.reasons import NotInspectedReason, Severity
+from tests.edge_daemon.bodies import defect_event
 
 SECOND_NS = 1_000_000_000
 NAMES = {
@@ -23,23 +24,7 @@ MISSED = CoverageEvent(
 
 
 def defect(severity: Severity) -> DefectEvent:
-    return DefectEvent(
-        defect_id="4f",
-        open=False,
-        camera="top",
-        stream="s",
-        class_id=4,
-        class_name="patch",
-        severity=severity,
-        score=0.9,
-        first_line=0,
-        last_line=9,
-        left_px=0,
-        width_px=5,
-        area_px=50,
-        captured_at="1970-01-01T00:00:00.000000Z",
-        bundle="marks 1",
-    )
+    return defect_event(defect_id="4f", class_id=4, class_name="patch", severity=severity)
 
 
 class Room:

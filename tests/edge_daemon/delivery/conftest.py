@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from edge_daemon.clock import SystemClock
-from edge_daemon.core.envelope import Announcement, iso_utc
-from edge_daemon.core.messages import CoverageEvent, HealthReport, StatusReport
+from edge_daemon.core.envelope import iso_utc
+from edge_daemon.core.messages import HealthReport, StatusReport
 from edge_daemon.delivery.broker import Broker
 from edge_daemon.delivery.courier import Courier
 from edge_daemon.delivery.patience import Patience
@@ -83,20 +83,6 @@ class Station:
             patience=patience,
             max_bytes=max_bytes,
         )
-
-
-def stretch(from_line: int = 0, coil: str | None = None) -> Announcement:
-    return Announcement(
-        CoverageEvent(
-            camera="a",
-            stream="s",
-            coil=coil,
-            reason="lost",
-            from_line=from_line,
-            to_line=from_line + 1,
-            lines=1,
-        )
-    )
 
 
 @pytest.fixture

@@ -13,12 +13,13 @@ import pytest
 from jsonschema import Draft7Validator
 
 from edge_daemon.core.envelope import Announcement, iso_utc
-from edge_daemon.core.messages import AlarmState, CoilEvent, DefectEvent
+from edge_daemon.core.messages import AlarmState, CoilEvent
 from edge_daemon.delivery.courier import Booking
 from edge_daemon.errors import StoreError
 from edge_daemon.schemas import load
 from tests.conftest import Mosquitto, Recorder, free_port, wait_until
-from tests.edge_daemon.delivery.conftest import ROOT, STATUS, Station, stretch
+from tests.edge_daemon.bodies import defect_event, stretch
+from tests.edge_daemon.delivery.conftest import ROOT, STATUS, Station
 from tests.faults.fake_broker import FakeBroker
 
 DURABLE_BROKER = (
@@ -47,26 +48,7 @@ COIL = Announcement(
         defects_scratch=1,
     )
 )
-DEFECT = Announcement(
-    DefectEvent(
-        defect_id="d",
-        open=False,
-        camera="a",
-        stream="s",
-        class_id=3,
-        class_name="scratch",
-        severity="major",
-        score=0.9,
-        first_line=1,
-        last_line=2,
-        left_px=3,
-        width_px=4,
-        area_px=5,
-        captured_at=iso_utc(0),
-        position_mm=70.0,
-        bundle="b",
-    )
-)
+DEFECT = Announcement(defect_event(position_mm=70.0))
 
 
 def one_by_one(count: int) -> list[Booking]:

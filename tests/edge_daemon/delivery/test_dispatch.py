@@ -2,7 +2,8 @@ import sqlite3
 
 from edge_daemon.delivery.courier import Booking
 from tests.conftest import wait_until
-from tests.edge_daemon.delivery.conftest import Station, stretch
+from tests.edge_daemon.bodies import stretch
+from tests.edge_daemon.delivery.conftest import Station
 from tests.faults.fake_broker import FakeBroker
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from edge_daemon.clock import ManualClock
 from edge_daemon.delivery.intake import Booking, Intake
 from edge_daemon.storage.outbox import Outbox
-from tests.edge_daemon.delivery.conftest import stretch
+from tests.edge_daemon.bodies import stretch
 
 
 def test_all_that_waits_goes_into_one_commit_in_order_with_the_latest_state(tmp_path: Path) -> None:

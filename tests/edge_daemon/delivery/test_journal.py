@@ -10,7 +10,8 @@ from edge_daemon.delivery.courier import Booking
 from edge_daemon.delivery.journal import Journal
 from edge_daemon.storage.outbox import Outbox
 from tests.conftest import Mosquitto, Recorder, wait_until
-from tests.edge_daemon.delivery.conftest import ROOT, Station, stretch
+from tests.edge_daemon.bodies import stretch
+from tests.edge_daemon.delivery.conftest import ROOT, Station
 from tests.faults.fake_broker import FakeBroker, Published, disconnect, puback
 
 SECOND_NS = 10**9

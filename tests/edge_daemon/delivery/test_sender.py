@@ -8,7 +8,8 @@ import pytest
 from edge_daemon.delivery.courier import Booking
 from edge_daemon.delivery.patience import Patience
 from tests.conftest import wait_until
-from tests.edge_daemon.delivery.conftest import Station, stretch
+from tests.edge_daemon.bodies import stretch
+from tests.edge_daemon.delivery.conftest import Station
 from tests.faults.fake_broker import FakeBroker, Published, disconnect, puback
 
 LONG = "C" * 64

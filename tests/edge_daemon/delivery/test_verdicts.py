@@ -7,7 +7,8 @@ from edge_daemon.delivery.journal import Journal
 from edge_daemon.delivery.verdicts import Verdicts
 from edge_daemon.errors import StoreError
 from edge_daemon.storage.outbox import Outbox
-from tests.edge_daemon.delivery.conftest import Watcher, stretch
+from tests.edge_daemon.bodies import stretch
+from tests.edge_daemon.delivery.conftest import Watcher
 
 
 def test_a_verdict_counts_from_the_moment_it_is_passed_and_is_then_written_down(

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from edge_daemon.core.envelope import iso_utc
 from edge_daemon.core.messages import DefectEvent
-from edge_daemon.core.reasons import Severity
 from edge_daemon.core.records import FrameRecord, Verdict
 from edge_daemon.evidence.frames import KeptFrame, keep
 from edge_daemon.evidence.observer import DropReason
 from edge_daemon.outcomes import Message
+from tests.edge_daemon.bodies import defect_event
 
 NOW_NS = 1_790_000_000_000_000_000
 SECOND_NS = 1_000_000_000
@@ -80,20 +80,8 @@ def kept(n: int, *, camera: str = "top", payload: bytes = b"steel") -> KeptFrame
 
 def defect(number: int, *, camera: str = "top", begins_in: int) -> DefectEvent:
     """A defect that begins in that frame of `shot`."""
-    return DefectEvent(
+    return defect_event(
         defect_id=f"{number:032x}",
-        open=False,
         camera=camera,
-        stream="s",
-        class_id=3,
-        class_name="scratch",
-        severity=Severity.MAJOR,
-        score=0.9,
-        first_line=0,
-        last_line=9,
-        left_px=0,
-        width_px=5,
-        area_px=50,
         captured_at=iso_utc(shot(begins_in)[1].t_ns or 0),
-        bundle="marks 1",
     )

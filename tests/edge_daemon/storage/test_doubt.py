@@ -7,7 +7,7 @@ from edge_daemon.clock import SystemClock
 from edge_daemon.errors import StoreError
 from edge_daemon.storage.database import connect
 from edge_daemon.storage.outbox import Outbox
-from tests.edge_daemon.delivery.conftest import stretch
+from tests.edge_daemon.bodies import stretch
 
 
 class CommitsAndComplains(sqlite3.Connection):

@@ -8,14 +8,14 @@ from edge_daemon.clock import SystemClock
 from edge_daemon.errors import StoreError
 from edge_daemon.storage.glance import glance
 from edge_daemon.storage.outbox import Outbox
-from tests.edge_daemon.delivery.conftest import stretch
+from tests.edge_daemon.bodies import stretch
 
 WORKING = """
 import sys
 from pathlib import Path
 from edge_daemon.clock import SystemClock
 from edge_daemon.storage.outbox import Outbox
-from tests.edge_daemon.delivery.conftest import stretch
+from tests.edge_daemon.bodies import stretch
 with Outbox(Path(sys.argv[1]), SystemClock()) as outbox:
     for line in sys.stdin:
         print(outbox.commit([stretch()], {})[0].seq, flush=True)

@@ -10,25 +10,13 @@ from hypothesis import given, settings, strategies as st
 
 from edge_daemon.clock import ManualClock, SystemClock
 from edge_daemon.core.envelope import Announcement, iso_utc
-from edge_daemon.core.messages import AlarmState, CoverageEvent
+from edge_daemon.core.messages import AlarmState
 from edge_daemon.errors import StoreError
 from edge_daemon.storage.outbox import Outbox
 from edge_daemon.storage.rows import StoredMessage
+from tests.edge_daemon.bodies import stretch
 
 CLOCK = SystemClock()
-
-
-def stretch(from_line: int = 0) -> Announcement:
-    return Announcement(
-        CoverageEvent(
-            camera="a",
-            stream="s",
-            reason="lost",
-            from_line=from_line,
-            to_line=from_line + 1,
-            lines=1,
-        )
-    )
 
 
 def remove(outbox: Outbox, seqs: Iterable[int]) -> None:

@@ -5,7 +5,7 @@ import pytest
 from edge_daemon.clock import ManualClock
 from edge_daemon.core.envelope import Announcement
 from edge_daemon.storage.rows import Scribe, Weight, weigh
-from tests.edge_daemon.delivery.conftest import stretch
+from tests.edge_daemon.bodies import stretch
 from tests.edge_daemon.storage.test_shedding import ALARM, BEGUN, defect
 
 

@@ -14,10 +14,10 @@ import pytest
 
 from edge_daemon.clock import ManualClock, SystemClock
 from edge_daemon.core.envelope import Announcement, iso_utc
-from edge_daemon.core.messages import AlarmState, DefectEvent
+from edge_daemon.core.messages import AlarmState
 from edge_daemon.storage.mark import mark_path, read_mark
 from edge_daemon.storage.outbox import Outbox
-from tests.edge_daemon.delivery.conftest import stretch
+from tests.edge_daemon.bodies import defect_event, stretch
 
 MESSAGES = 120
 PAGE = 4096
@@ -43,25 +43,8 @@ def facts(line: int) -> Announcement:
             AlarmState(name="blind", active=True, since=iso_utc(0), count=1, text="")
         )
     if line % 7 == 0:
-        return Announcement(
-            DefectEvent(
-                defect_id=f"d{line}",
-                open=False,
-                camera="a",
-                stream="s" * (4000 if line % 3 == 0 else 10),
-                class_id=3,
-                class_name="scratch",
-                severity="major",
-                score=0.9,
-                first_line=1,
-                last_line=2,
-                left_px=3,
-                width_px=4,
-                area_px=5,
-                captured_at=iso_utc(0),
-                bundle="b",
-            )
-        )
+        name = "s" * (4000 if line % 3 == 0 else 10)
+        return Announcement(defect_event(defect_id=f"d{line}", stream=name))
     return stretch(line)
 
 

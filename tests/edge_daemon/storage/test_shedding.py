@@ -1,40 +1,22 @@
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from edge_daemon.clock import ManualClock
 from edge_daemon.core.envelope import Announcement, iso_utc
-from edge_daemon.core.messages import AlarmState, CoilEvent, DefectEvent
+from edge_daemon.core.messages import AlarmState, CoilEvent
+from edge_daemon.core.reasons import Severity
 from edge_daemon.errors import StoreError
 from edge_daemon.storage.outbox import Outbox
 from edge_daemon.storage.shedding import Room
-from tests.edge_daemon.delivery.conftest import stretch
+from tests.edge_daemon.bodies import defect_event, stretch
 
 ALARM = Announcement(AlarmState(name="blind", active=True, since=iso_utc(0), count=1, text=""))
 BEGUN = Announcement(CoilEvent(state="begun", coil="C1", begun_at=iso_utc(0)))
 
 
 def defect(severity: str) -> Announcement:
-    fields: dict[str, Any] = {"class": "scratch", "severity": severity}
-    return Announcement(
-        DefectEvent(
-            defect_id="d",
-            open=False,
-            camera="a",
-            stream="s",
-            class_id=3,
-            score=0.9,
-            first_line=1,
-            last_line=2,
-            left_px=3,
-            width_px=4,
-            area_px=5,
-            captured_at=iso_utc(0),
-            bundle="b",
-            **fields,
-        )
-    )
+    return Announcement(defect_event(severity=Severity(severity)))
 
 
 MIXED = (BEGUN, defect("minor"), defect("major"), ALARM, defect("critical"), stretch())

@@ -15,7 +15,8 @@ from edge_daemon.delivery.courier import Booking
 from edge_daemon.errors import StoreError
 from edge_daemon.storage.outbox import Outbox
 from tests.conftest import wait_until
-from tests.edge_daemon.delivery.conftest import Station, Watcher, stretch
+from tests.edge_daemon.bodies import stretch
+from tests.edge_daemon.delivery.conftest import Station, Watcher
 from tests.faults.fake_broker import FakeBroker
 
 YEAR_NS = 365 * 86400 * 10**9
