@@ -142,6 +142,9 @@ class Daemon:
         if ending.code == 0 and (failure is not None or not threads.worker.has_ended):
             _LOG.critical("failed while stopping: %s", failure or "frames still wait")
             return Ending(EXIT_FAILED)
+        if ending.code == 0 and threads.courier.unkept:
+            _LOG.critical("failed while stopping: what was seen last is booked nowhere")
+            return Ending(EXIT_FAILED)
         return ending
 
     def _start(self, exits: ExitStack) -> _Threads:
@@ -206,7 +209,7 @@ class Daemon:
             self._orders.wait(turn_s)
             if self._orders.stop:
                 return Ending(0)
-            if self._orders.take_reload() and (successor := self._reload()) is not None:
+            if self._orders.take_reload() and (successor := self._reload(threads)) is not None:
                 return Ending(0, successor)
             if (code := self._look_after(threads)) is not None:
                 return Ending(code)
@@ -233,13 +236,17 @@ class Daemon:
             return EXIT_FAILED
         return None
 
-    def _reload(self) -> Config | None:
+    def _reload(self, threads: _Threads) -> Config | None:
         self._notifier.reloading()
-        successor = self._successor()
+        successor = None
+        if threads.courier.degraded is None:
+            successor = self._successor()
+        else:  # a new run would have to open the outbox, and couldn't
+            _LOG.error("no new configuration while nothing can be made durable; reload afterwards")
         self._metrics.config_reload_success.set(successor is not None)
         if successor is None:
             self._notifier.status(
-                "the new configuration is no good, see the log; the old one stays"
+                "the new configuration can't be used, see the log; the old one stays"
             )
             self._notifier.ready()
         return successor

@@ -137,6 +137,11 @@ class Courier:
         return self._intake.trouble or (self._rounds.trouble if self._rounds else None)
 
     @property
+    def unkept(self) -> int:
+        """How many bookings are not on disk; once it is closed, they are gone."""
+        return self._intake.waiting
+
+    @property
     def connected(self) -> bool:
         """Whether the broker has accepted the connection."""
         return self._sender is not None and self._sender.connected

@@ -27,12 +27,16 @@ USELESS: Final = frozenset(
     # The last is what a table says that isn't as it should be.
     {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_FORMAT}
 )
+_WRITABLE: Final = (
+    "make the state directory writable for the daemon's user; a file system that has turned"
+    " read-only by itself (dmesg) wants fsck, and a restart of the daemon"
+)
 _REMEDIES: Final = {
     sqlite3.SQLITE_FULL: "free disk space, or let the outbox drain by bringing the broker back",
     sqlite3.SQLITE_BUSY: "another program has it open (`fuser FILE` names it): if that is an"
     " edge-daemon, stop it or give this one its own state directory",
-    sqlite3.SQLITE_READONLY: "make the state directory writable for the daemon's user",
-    sqlite3.SQLITE_CANTOPEN: "make the state directory writable for the daemon's user",
+    sqlite3.SQLITE_READONLY: _WRITABLE,
+    sqlite3.SQLITE_CANTOPEN: _WRITABLE,
     sqlite3.SQLITE_IOERR: "see whether the disk is full (df) or failing (dmesg, SMART)",
     sqlite3.SQLITE_CORRUPT: "what is readable is saved into a new file",
 }

@@ -10,6 +10,7 @@ from typing import Final
 
 _RESERVE_BYTES: Final = 1 << 20
 _COMFORT_BYTES: Final = 4 << 20
+_COMFORT_PART: Final = 8
 
 
 class Reserve:
@@ -31,7 +32,9 @@ class Reserve:
             pass
         try:
             disk = os.statvfs(self._path.parent)
-            if disk.f_bavail * disk.f_frsize < _RESERVE_BYTES + _COMFORT_BYTES:
+            # A disk of a few MiB never has four free.
+            comfort_bytes = min(_COMFORT_BYTES, disk.f_blocks * disk.f_frsize // _COMFORT_PART)
+            if disk.f_bavail * disk.f_frsize < _RESERVE_BYTES + comfort_bytes:
                 return False
             handle = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
             try:

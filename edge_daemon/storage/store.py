@@ -169,7 +169,7 @@ class Store:
         """
         if self._short_of_disk:
             if not self._reserve.take():
-                raise FullError(f"{self._path}: the disk is full; free disk space")
+                raise FullError(f"{self._path}: the disk is full; free 5 MiB of it")
             self._short_of_disk = False
         self.opened()
         try:

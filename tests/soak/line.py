@@ -198,7 +198,9 @@ class Line:
 
 
 @contextmanager
-def line(folder: Path, *, cameras: int, frames_per_s: float, seed: int) -> Iterator[Line]:
+def line(
+    folder: Path, *, cameras: int, frames_per_s: float, seed: int, settings: Sequence[str] = ()
+) -> Iterator[Line]:
     """Set up everything and keep it running for as long as the block lasts.
 
     Args:
@@ -206,6 +208,7 @@ def line(folder: Path, *, cameras: int, frames_per_s: float, seed: int) -> Itera
         cameras: how many.
         frames_per_s: of each.
         seed: of the strip's pictures.
+        settings: more lines of the daemon's configuration.
     """
     names = [f"cam-{number}" for number in range(cameras)]
     keeping = (
@@ -224,7 +227,7 @@ def line(folder: Path, *, cameras: int, frames_per_s: float, seed: int) -> Itera
         broker = stack.enter_context(Mosquitto(folder, *keeping))
         plant = stack.enter_context(Plant(broker.port, TOPICS))
         proxy = stack.enter_context(Proxy(broker.port))
-        daemon = stack.enter_context(SoakedDaemon(folder, *scales, mqtt_url=proxy.url))
+        daemon = stack.enter_context(SoakedDaemon(folder, *scales, *settings, mqtt_url=proxy.url))
         sending = [
             stack.enter_context(
                 Camera(name, daemon.frames, pictures=pictures, period_s=1 / frames_per_s)
