@@ -12,6 +12,7 @@ PACKAGES = .ci/debian-packages.sh mosquitto:mosquitto promtool:prometheus chromi
 	systemd-analyze:systemd shellcheck:shellcheck openssl:openssl
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PREFIX DESTDIR # for install.sh
 # Tests that want real strips find them here; elsewhere they skip with the reason.
 ifneq ($(wildcard ../shared/data/severstal),)
 export EDGE_DAEMON_DATA ?= $(abspath ../shared/data)
@@ -31,7 +32,7 @@ help:
 	@echo "make peers    the same side by side with what one would take instead (installs those)"
 	@echo "make gpu      on a box with an NVIDIA GPU: parity, faults, leaks, and docs/benchmarks/<gpu>.md"
 	@echo "make install  the service: $(PREFIX), /etc/edge-daemon, the systemd units (as root, or DESTDIR=)"
-	@echo "make uninstall  takes that away; configuration and state stay unless PURGE=1"
+	@echo "make uninstall  takes that away; configuration and state stay unless PURGE=yes"
 
 # The daemon alone: small wheels, no torch.
 $(VENV)/.base: pyproject.toml
@@ -97,11 +98,11 @@ faults: $(VENV)/.dev
 
 # Staged with DESTDIR=..., which needs no root; nothing that is configured is overwritten.
 install:
-	PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' systemd/install.sh
+	systemd/install.sh
 
-# Keeps configuration and state, unless PURGE=1.
+# Keeps configuration and state, unless PURGE=yes.
 uninstall:
-	PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' systemd/install.sh --uninstall $(if $(PURGE),--purge)
+	systemd/install.sh --uninstall $(if $(filter yes,$(PURGE)),--purge)
 
 schemas: $(VENV)/.base
 	$(BIN)/python -m edge_daemon.schemas

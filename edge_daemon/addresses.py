@@ -9,3 +9,10 @@ def is_loopback(host: str) -> bool:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def is_local(endpoint: str) -> bool:
+    """Whether only this computer's programs reach a ZeroMQ endpoint, for sure."""
+    if endpoint.startswith("ipc://"):
+        return True
+    return is_loopback(endpoint.removeprefix("tcp://").rpartition(":")[0])

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from edge_daemon.addresses import is_loopback
+from edge_daemon.addresses import is_local
 from edge_daemon.core.drop_policy import DropPolicy
 from edge_daemon.core.picture_quality import PictureFault, PictureRules
 from edge_daemon.core.placement import Scale
@@ -215,10 +215,4 @@ class Config(Section):
         """Endpoints that other computers reach without a key."""
         if self.ingest.secret_key_file is not None:
             return ()
-        return tuple(each for each in self.endpoints if not _is_local(each))
-
-
-def _is_local(endpoint: str) -> bool:
-    if endpoint.startswith("ipc://"):
-        return True
-    return is_loopback(endpoint.removeprefix("tcp://").rpartition(":")[0].strip("[]"))
+        return tuple(each for each in self.endpoints if not is_local(each))

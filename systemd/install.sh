@@ -9,6 +9,8 @@
 # DESTDIR  puts everything below a folder instead, as packages are made: needs no root, starts nothing
 # PYTHON   makes the program's environment; /usr/bin/python3
 set -eu
+# Nothing here is secret, and the service's user has to read it, whatever umask root has.
+umask 022
 
 PREFIX=${PREFIX:-/opt/edge-daemon}
 DESTDIR=${DESTDIR:-}
@@ -86,8 +88,9 @@ install_all() {
 
 uninstall_all() {
     if on_systemd; then
-        systemctl stop edge-daemon.service 'edge-daemon@*.service'
-        systemctl disable edge-daemon.service edge-daemon@.service
+        # Not there any more is as good as stopped.
+        systemctl stop edge-daemon.service 'edge-daemon@*.service' 2>/dev/null || true
+        systemctl disable edge-daemon.service edge-daemon@.service 2>/dev/null || true
     fi
     rm -f "$UNITS/edge-daemon.service" "$UNITS/edge-daemon@.service" "$SYSUSERS" "$TMPFILES"
     [ ! -e "$DESTDIR$PREFIX/$MARK" ] || rm -r "$DESTDIR$PREFIX"

@@ -114,14 +114,23 @@ def record(
     ] = None,
 ) -> None:
     """Keep exactly what cameras send, until SIGINT or SIGTERM."""
+    from edge_daemon.addresses import is_local
     from edge_daemon.cli.recording import record_and_print
     from edge_daemon.config import load_config
+    from edge_daemon.errors import ConfigurationError
     from edge_daemon.ingest.keys import load_keyring
 
-    keyring = None
+    keyring, refuses_strangers = None, True
     if config is not None:
         loaded = load_config(config)
         keyring = load_keyring(loaded.ingest, loaded.camera)
+        refuses_strangers = loaded.ingest.plain_tcp == "refuse"
+    if keyring is None and refuses_strangers and not is_local(bind):
+        raise ConfigurationError(
+            f"--bind {bind} can be reached by other computers, where anyone could send frames; name"
+            " a daemon's configuration with --config: the keys of its cameras are asked for, or its"
+            ' plain_tcp = "anyone-may-connect" allows it'
+        )
     record_and_print(
         bind,
         out,

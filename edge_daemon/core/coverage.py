@@ -43,7 +43,8 @@ class Arrival:
         follows_on: the strip goes on from the last row that was inspected.
         starts_anew: the camera was started anew since its last frame; no counter tells what it
             missed meanwhile.
-        resumes: the stream had ended with a later start of the camera, and goes on after all.
+        resumes: the stream had ended with a later start of the camera, and goes on after all; or
+            it begins again under its own name. Two cameras with one id do that all the time.
     """
 
     gap: Stretch | None
@@ -93,6 +94,8 @@ class CoverageBook:
             arrival = replace(arrival, starts_anew=True, resumes=True)
         elif before is None or starts_anew(before, header):
             arrival = self._start_stream(header, place, now_ns=now_ns)
+            if before is not None and header.stream == before.stream:
+                arrival = replace(arrival, resumes=True)
         else:
             arrival = self._continue_stream(before, header, place, now_ns=now_ns)
         self._restarted = False

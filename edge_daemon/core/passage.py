@@ -17,8 +17,8 @@ class News:
     Attributes:
         bodies: facts to tell, in order.
         frames_lost: frames that the numbers say are missing.
-        streams_resumed: streams that had ended with a restart of the camera and went on after all:
-            two cameras send under one id.
+        streams_resumed: streams that had ended with a restart of the camera and went on after all,
+            or began again under their name: two cameras send under one id.
         lines_inspected: rows booked as inspected.
         lines_not_inspected: rows booked as not inspected, by reason.
         defects: classes of the defects that ended.

@@ -45,9 +45,12 @@ class Broker:
 
     @property
     def client_id(self) -> str:
-        """The same at each start, so that the broker drops a half-open connection of before."""
+        """The same at each start, so that the broker drops a half-open connection of before.
+
+        The root as it is: no two roots may give one id, or their stations throw each other out.
+        """
         role = "" if self.role == "daemon" else f"{self.role}-"
-        return f"edge-daemon-{role}{self.root.replace('/', '-')}"
+        return f"edge-daemon-{role}{self.root}"
 
     @property
     def warnings(self) -> tuple[str, ...]:

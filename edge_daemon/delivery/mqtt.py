@@ -263,7 +263,11 @@ class Link:
                 self.note_end(hung_up(tls=self._broker.tls))
                 return
             # The code is paho's own: 0x82 where it couldn't make sense of what the broker sent.
-            self.note_end(f"the connection was lost: {code}", code.value)
+            self.note_end(
+                f"the connection was lost: {code} (again and again? Another station may have the"
+                f" root {self._broker.root})",
+                code.value,
+            )
 
     def _on_trouble(self, error: ssl.SSLError) -> None:
         if self._end_reason == _CLOSED_BY_US:

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import TextIO
 
 from edge_daemon.clock import SystemClock
 from edge_daemon.conveyor import Conveyor
@@ -18,6 +19,7 @@ from edge_daemon.engine import Engine, load_configured
 from edge_daemon.errors import EdgeDaemonError, SourceError
 from edge_daemon.pipeline import Inspector
 from edge_daemon.preparing import Preparer
+from edge_daemon.recordings.images import list_images
 from edge_daemon.recordings.sources import IMAGE_CAMERA, open_replay
 from edge_daemon.replay.outputs import Delivery, JsonLines, Output, Report, Submission
 from edge_daemon.replay.player import Pace, Reader, play_through
@@ -141,11 +143,9 @@ def _open_outputs(
         if request.jsonl is not None and str(request.jsonl) == "-":
             outputs.append(JsonLines(sys.stdout))
         elif request.jsonl is not None:
-            file = exits.enter_context(request.jsonl.open("w", encoding="utf-8", newline="\n"))
-            outputs.append(JsonLines(file))
+            outputs.append(JsonLines(_open_text(request.jsonl, request, exits)))
         if request.submission is not None:
-            rows = exits.enter_context(request.submission.open("w", encoding="utf-8", newline="\n"))
-            submission = Submission(rows)
+            submission = Submission(_open_text(request.submission, request, exits))
             submission.write_header()
             outputs.append(submission)
     except OSError as error:
@@ -161,6 +161,20 @@ def _open_outputs(
             broker = replace(broker, role="replay")
             outputs.append(_open_delivery(broker, engine, exits, patience_s=request.patience_s))
     return outputs
+
+
+def _open_text(path: Path, request: ReplayRequest, exits: ExitStack) -> TextIO:
+    """Open an output, but never what is being read.
+
+    Raises:
+        SourceError: it is what is being read.
+        OSError: it can't be written.
+    """
+    for source in request.sources:
+        files = list_images(source) if source.is_dir() else [source]
+        if path.exists() and any(file.exists() and path.samefile(file) for file in files):
+            raise SourceError(f"{path} is what is replayed; choose another file for the output")
+    return exits.enter_context(path.open("w", encoding="utf-8", newline="\n"))
 
 
 def _open_delivery(

@@ -28,7 +28,7 @@ from tests.faults.oracle import Delivery, judge_delivery
 from tests.faults.plant import Plant
 from tests.faults.station import TOPICS, StationProcess
 
-CLIENT_ID = "edge-daemon-edge-test"
+CLIENT_ID = "edge-daemon-edge/test"
 MESSAGES = 200
 
 

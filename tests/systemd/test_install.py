@@ -65,6 +65,28 @@ def test_the_units_run_the_program_where_it_was_put(tmp_path: Path) -> None:
         assert "/opt/edge-daemon" not in text
 
 
+def test_the_service_can_read_it_whatever_umask_the_installer_has(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [SCRIPT, "--files-only"],
+        check=False,
+        env=os.environ | {"DESTDIR": str(tmp_path)},
+        umask=0o077,
+    )
+    assert done.returncode == 0
+    assert {(tmp_path / file).stat().st_mode & 0o777 for file in FILES} == {0o644}
+    assert (tmp_path / "etc/edge-daemon").stat().st_mode & 0o777 == 0o755
+
+
+def test_only_a_clear_yes_purges(staged: Path) -> None:
+    uninstall = ["make", "--silent", f"--directory={REPOSITORY}", "uninstall", f"DESTDIR={staged}"]
+    config = staged / "etc/edge-daemon/config.toml"
+    for answer in ("no", "0", ""):
+        subprocess.run([*uninstall, f"PURGE={answer}"], check=True)
+        assert config.exists()
+    subprocess.run([*uninstall, "PURGE=yes"], check=True)
+    assert not config.exists()
+
+
 def test_a_second_time_keeps_what_was_configured(staged: Path) -> None:
     config = staged / "etc/edge-daemon/config.toml"
     config.write_text("# mine\n")

@@ -13,7 +13,7 @@ import zmq
 from typer.testing import CliRunner
 
 from edge_daemon.cli.app import app
-from edge_daemon.errors import RecordingError
+from edge_daemon.errors import ConfigurationError, RecordingError
 from edge_daemon.ingest.endpoint import connect_push
 from edge_daemon.recordings.recording import read_recording
 from tests.conftest import PATIENCE_S, free_port, wait_until
@@ -61,6 +61,18 @@ def test_what_a_camera_plays_is_recorded_part_by_part(drawn: Path, tmp_path: Pat
     size = sum(len(part) for parts in messages_of(drawn) for part in parts)
     assert kept == f"3 frames, {size} bytes in {out}, 0 too large to keep\n"
     assert messages_of(out) == messages_of(drawn)
+
+
+def test_no_door_for_everybody_is_opened_without_a_word(tmp_path: Path) -> None:
+    out, bind = tmp_path / "line.mcap", f"tcp://0.0.0.0:{free_port()}"
+    arguments = ["record", "--bind", bind, "--out", str(out), "--seconds", "0.1"]
+    refused = CliRunner().invoke(app, arguments)
+    assert isinstance(refused.exception, ConfigurationError)
+    assert "--config" in str(refused.exception)
+    config = tmp_path / "config.toml"
+    config.write_text('[ingest]\nplain_tcp = "anyone-may-connect"\n')
+    allowed = CliRunner().invoke(app, [*arguments, "--config", str(config)])
+    assert allowed.exit_code == 0, allowed.output
 
 
 def test_an_interrupt_finishes_a_recording(drawn: Path, tmp_path: Path) -> None:

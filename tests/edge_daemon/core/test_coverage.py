@@ -381,6 +381,14 @@ def test_a_duplicate_after_a_restart_does_not_hide_the_gap() -> None:
     assert gap.reason is NotInspectedReason.DAEMON_RESTART
 
 
+def test_a_stream_that_begins_again_under_its_name_is_noted() -> None:
+    book = started()
+    anew = arrive(book, header(0, t_ns=99 * SECOND_NS))
+    assert (anew.starts_anew, anew.resumes) == (True, True)
+    named = arrive(book, header(0, stream="second", t_ns=100 * SECOND_NS))
+    assert (named.starts_anew, named.resumes) == (True, False)
+
+
 def counted(book: CoverageBook, seq: int, height: int, **fields: Any) -> FrameHeader:  # noqa: ANN401 - as above
     return book.count_rows(header(seq, height=height, **fields))
 

@@ -10,7 +10,7 @@ def test_a_url_gives_host_port_user_and_whether_it_is_encrypted() -> None:
     broker = Broker.from_url("mqtts://line%201@scada.example:8884", "edge/line-1")
     assert (broker.host, broker.port, broker.tls) == ("scada.example", 8884, True)
     assert broker.username == "line 1"
-    assert broker.client_id == "edge-daemon-edge-line-1"
+    assert broker.client_id == "edge-daemon-edge/line-1"
 
 
 @pytest.mark.parametrize(("scheme", "port"), [("mqtt", 1883), ("mqtts", 8883)])

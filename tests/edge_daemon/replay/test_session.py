@@ -1,6 +1,6 @@
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -125,6 +125,21 @@ def test_the_submission_marks_the_pixels_that_the_lines_count(replayed: Replayed
             counted[image, defect["class_id"]] += defect["area_px"]
     assert marked == counted
     assert marked
+
+
+@pytest.mark.parametrize("option", ["jsonl", "submission"])
+def test_what_is_replayed_is_not_written_over(
+    sources: tuple[Path, Path], tmp_path: Path, option: str
+) -> None:
+    images, beginning = sources
+    link = tmp_path / "link.mcap"
+    link.symlink_to(beginning)
+    for source, output in ((beginning, beginning), (images, images / "0.png"), (beginning, link)):
+        before = output.read_bytes()
+        request = replace(ReplayRequest((source,)), **{option: output})
+        with pytest.raises(SourceError, match="is what is replayed"):
+            run_replay(request, CONFIG, progress=lambda *_: None)
+        assert output.read_bytes() == before
 
 
 def test_the_same_input_gives_the_same_bytes(
