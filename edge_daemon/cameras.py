@@ -11,6 +11,8 @@ from edge_daemon.errors import FrameError, RejectReason
 
 MOST_CAMERAS = 64
 """Without `[[camera]]` sections any id is accepted, but no more than so many at a time."""
+SILENT_AFTER_NS = 2_000_000_000
+"""At the end of the input, a camera that has sent nothing for so long didn't see that end."""
 FORGOTTEN_AFTER_NS = 60_000_000_000
 """A camera without a section loses its place to another after so long a silence."""
 
@@ -76,6 +78,16 @@ class Cameras:
                 "with [[camera]], then strangers are refused",
             )
         return self._line(camera)
+
+    def deserted_coils(self) -> list[str | None]:
+        """Coils within which a camera fell silent, while others went on sending."""
+        lines = [*self._lines.values(), *self._asleep.values()]
+        latest_ns = max((line.last_ns for line in lines), default=0)
+        return [
+            line.state.coil
+            for line in lines
+            if line.state is not None and latest_ns - line.last_ns > SILENT_AFTER_NS
+        ]
 
     def take_last_words(self) -> tuple[list[DurableBody], dict[str, str | None]]:
         """What has to be told and kept of cameras that fell asleep since the last call."""

@@ -51,7 +51,7 @@ class Inspector:
     Args:
         classes: the bundle's classes, in the order of the network's planes.
         bundle: its name and version, for the messages.
-        scales: millimetres per pixel, by camera id.
+        scales: millimetres per pixel, by id of the cameras that have to see all of each coil.
         saved: documents from before a restart, as `Facts.state` gave them.
         stage: times a stage.
         pictures: which pictures are not fit to be looked at; None: all are.
@@ -75,7 +75,7 @@ class Inspector:
         self._saved = dict(saved)
         self._stage = stage
         self._pictures = pictures
-        self._coils = CoilBook(classes, saved_coils(saved))
+        self._coils = CoilBook(classes, saved_coils(saved), expected=scales)
         self._coils_kept = {state.coil for state in self._coils.open_coils}
         self._cameras = Cameras(scales, self._open_line, saved, most=most_cameras)
 
@@ -211,6 +211,7 @@ class Inspector:
     def close(self, t_ns: int) -> list[Facts]:
         """End all that is open, coils too: the input is over."""
         ends = self.stop()
+        self._coils.tear(*self._cameras.deserted_coils())
         done = tuple(Announcement(body) for body in self._coils.close_all(t_ns))
         return [*ends, Facts(done, self._coil_state())]
 

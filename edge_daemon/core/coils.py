@@ -3,6 +3,9 @@
 Several cameras see a coil at different moments. It begins with the first frame that names it and is
 done when every camera that has seen it sees another one. No more than two are open: when a third
 begins, the oldest is closed, so that a camera that fell silent can't hold a coil open for ever.
+
+Rows that were never announced are in no count: those of a camera that never sent, or that fell
+silent within the coil. Such a coil is not complete, however good its coverage.
 """
 
 from collections.abc import Iterable
@@ -29,7 +32,7 @@ class CoilState(BaseModel):
         lines_inspected: rows of all cameras.
         lines_not_inspected: rows of all cameras that nobody looked at.
         torn: rows are missing and nobody knows how many are its own: where it meets another coil,
-            or where a camera was started anew.
+            where a camera was started anew, was away, or was not seen to leave.
         defects: number by class name.
         severities: number by severity.
     """
@@ -50,10 +53,23 @@ class CoilState(BaseModel):
 
 
 class CoilBook:
-    """The coils that are open, oldest first."""
+    """The coils that are open, oldest first.
 
-    def __init__(self, classes: Iterable[DefectClass], saved: Iterable[CoilState] = ()) -> None:
+    Args:
+        classes: what is counted.
+        saved: coils from before a restart.
+        expected: cameras that have to see all of each coil, by id; none: those that see it.
+    """
+
+    def __init__(
+        self,
+        classes: Iterable[DefectClass],
+        saved: Iterable[CoilState] = (),
+        *,
+        expected: Iterable[str] = (),
+    ) -> None:
         self._class_names = [c.name for c in classes]
+        self._expected = frozenset(expected)
         self._open = {state.coil: state for state in sorted(saved, key=lambda s: s.begun_ns)}
 
     @property
@@ -66,9 +82,22 @@ class CoilBook:
         return None if coil is None else self._open.get(coil)
 
     def enter(
-        self, camera: str, coil: str | None, *, t_ns: int, position_mm: float | None
+        self,
+        camera: str,
+        coil: str | None,
+        *,
+        t_ns: int,
+        position_mm: float | None,
+        goes_on: bool = False,
     ) -> list[CoilEvent]:
         """Note which coil a camera sees now.
+
+        Args:
+            camera: its id.
+            coil: what its frame names, None between coils.
+            t_ns: exposure of the frame, ns since 1970 UTC.
+            position_mm: of the frame along the strip, where known.
+            goes_on: the camera's frame before named the same coil.
 
         Returns:
             Coils that are done by that, then the one that begins by it.
@@ -83,10 +112,13 @@ class CoilBook:
             known = self._begin(coil, t_ns=t_ns, position_mm=position_mm)
             events.append(_begun(known))
         if known is not None:
+            # It was done while the camera was in it, or the camera was away in between.
+            known.torn |= goes_on or camera in known.cameras
             known.cameras.add(camera)
             known.present.add(camera)
         surplus = [s.coil for s in self.open_coils[:-OPEN_COILS]]
         left = [s.coil for s in self.open_coils if not s.present or s.coil in surplus]
+        self.tear(*(s.coil for s in self.open_coils if s.present and s.coil in surplus))
         return [self._finish(name, t_ns) for name in left] + events
 
     def book_lines(self, coil: str | None, *, inspected: int = 0, not_inspected: int = 0) -> None:
@@ -130,7 +162,7 @@ class CoilBook:
                 state.torn = True
 
     def close_all(self, t_ns: int) -> list[CoilEvent]:
-        """End every coil: the input is over."""
+        """End every coil: the input is over, and cameras that are in a coil saw it to the end."""
         return [self._finish(coil, t_ns) for coil in list(self._open)]
 
     def _begin(self, coil: str, *, t_ns: int, position_mm: float | None) -> CoilState:
@@ -145,7 +177,8 @@ class CoilBook:
         return state
 
     def _finish(self, coil: str, t_ns: int) -> CoilEvent:
-        return _done(self._open.pop(coil), t_ns)
+        state = self._open.pop(coil)
+        return _done(state, t_ns, all_took_part=self._expected <= state.cameras)
 
 
 def _begun(state: CoilState) -> CoilEvent:
@@ -154,7 +187,8 @@ def _begun(state: CoilState) -> CoilEvent:
     )
 
 
-def _done(state: CoilState, t_ns: int) -> CoilEvent:
+def _done(state: CoilState, t_ns: int, *, all_took_part: bool) -> CoilEvent:
+    has_all_rows = all_took_part and not state.torn
     lines = state.lines_inspected + state.lines_not_inspected
     return CoilEvent(
         state="done",
@@ -167,7 +201,7 @@ def _done(state: CoilState, t_ns: int) -> CoilEvent:
         lines_inspected=state.lines_inspected,
         lines_not_inspected=state.lines_not_inspected,
         coverage=state.lines_inspected / lines if lines else 0.0,
-        complete=lines > 0 and state.lines_not_inspected == 0 and not state.torn,
+        complete=has_all_rows and lines > 0 and state.lines_not_inspected == 0,
         defects=sum(state.defects.values()),
         defects_minor=state.severities["minor"],
         defects_major=state.severities["major"],

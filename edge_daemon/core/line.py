@@ -98,7 +98,7 @@ class CameraLine:
         place = place_frame(header, self._scale)
         self._refuse_late(header, place, now_ns=now_ns)
         self._refuse_new_rows_of_old(header, place, now_ns=now_ns)
-        before = self._book.state
+        before, position_mm = self._book.state, place.position_mm
         arrival = self._book.arrive(header, place, now_ns=now_ns)
         self._last_ns = now_ns
         same_coil = before is not None and before.coil == header.coil
@@ -110,7 +110,7 @@ class CameraLine:
         if torn and before is not None:  # first, for a coil that is done by this frame
             self._coils.tear(before.coil)
         self._news.bodies += self._coils.enter(
-            self._camera, header.coil, t_ns=header.t_ns, position_mm=place.position_mm
+            self._camera, header.coil, t_ns=header.t_ns, position_mm=position_mm, goes_on=same_coil
         )
         if torn:
             self._coils.tear(header.coil)
@@ -118,7 +118,7 @@ class CameraLine:
             self._book_missed(arrival.gap)
         fresh = place.from_row(arrival.repeated_lines)
         origin = Origin(self._camera, header.stream, header.coil, header.t_ns, fresh)
-        return Passage(place.position_mm, arrival.repeated_lines, origin, now_ns)
+        return Passage(position_mm, arrival.repeated_lines, origin, now_ns)
 
     def inspected(
         self, regions: Sequence[Region], passage: Passage

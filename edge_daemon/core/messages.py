@@ -132,8 +132,9 @@ class CoverageEvent(Body):
 class CoilEvent(Body):
     """A coil has begun, or is done; then with its summary and `defects_<class>` for each class.
 
-    `complete` is true where every line of every camera was inspected; `coverage` is the part of
-    the lines that was.
+    `complete` is true where every configured camera saw the coil to its end and every line of each
+    was inspected. `coverage` is the part that was inspected of the lines that cameras announced: it
+    can be 1.0 although a camera is missing, so ask `complete`. `cameras` is how many took part.
     """
 
     model_config = ConfigDict(

@@ -169,6 +169,7 @@ class OpenCoil:
     """What the oracle counts of a coil."""
 
     cameras: set[str] = field(default_factory=set)
+    present: set[str] = field(default_factory=set)
     inspected: int = 0
     missed: int = 0
     torn: bool = False
@@ -193,7 +194,9 @@ class Oracle:
             dict(self.former_stream),
             dict(self.settled),
             {
-                name: dataclasses.replace(coil, cameras=set(coil.cameras))
+                name: dataclasses.replace(
+                    coil, cameras=set(coil.cameras), present=set(coil.present)
+                )
                 for name, coil in self.coils.items()
             },
         )
@@ -234,7 +237,7 @@ class Oracle:
         torn = is_new or (missing + uncounted > 0 and not same_coil)
         if torn and last is not None:
             self._tear(last.coil)
-        self._check_coils(camera, header, told)
+        self._check_coils(camera, header, told, same_coil=same_coil)
         if torn:
             self._tear(header.coil)
         gap_coil = header.coil if same_coil and not is_new else None
@@ -280,23 +283,31 @@ class Oracle:
             counts.inspected += count if inspected else 0
             counts.missed += 0 if inspected else count
 
-    def _check_coils(self, camera: str, header: FrameHeader, told: list[Any]) -> None:
+    def _check_coils(
+        self, camera: str, header: FrameHeader, told: list[Any], *, same_coil: bool
+    ) -> None:
+        for name, coil in self.coils.items():
+            if name != header.coil:
+                coil.present.discard(camera)
         for body in told:
             if isinstance(body, CoilEvent) and body.state == "done":
-                self._check_done(body)
+                self._check_done(body, seen_to_end=not self.coils[body.coil].present)
             elif isinstance(body, CoilEvent):
                 assert body.coil == header.coil
                 assert body.coil not in self.coils
                 self.coils[body.coil] = OpenCoil()
         if header.coil is not None:
-            self.coils[header.coil].cameras.add(camera)
+            coil = self.coils[header.coil]
+            coil.torn |= camera not in coil.present and (same_coil or camera in coil.cameras)
+            coil.cameras.add(camera)
+            coil.present.add(camera)
         assert len(self.coils) <= 2
 
-    def _check_done(self, body: CoilEvent) -> None:
+    def _check_done(self, body: CoilEvent, *, seen_to_end: bool) -> None:
         coil = self.coils.pop(body.coil)
         assert (body.lines_inspected, body.lines_not_inspected) == (coil.inspected, coil.missed)
         whole = coil.missed == 0 and coil.inspected > 0 and not coil.torn
-        assert body.complete == whole
+        assert body.complete == (whole and seen_to_end)
         assert body.cameras == len(coil.cameras)
 
 
@@ -401,7 +412,9 @@ class Plant:
             self.keep(facts)
             for announcement in facts.announcements:
                 if isinstance(announcement.body, CoilEvent):
-                    self.oracle._check_done(announcement.body)  # noqa: SLF001 - same module
+                    self.oracle._check_done(  # noqa: SLF001 - same module
+                        announcement.body, seen_to_end=True
+                    )
         assert self.oracle.coils == {}
 
     def told(self) -> list[CoverageEvent]:

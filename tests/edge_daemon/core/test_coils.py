@@ -1,6 +1,6 @@
 """When a coil begins, when it is done, and what its summary says."""
 
-from edge_daemon.core.coils import CoilBook
+from edge_daemon.core.coils import CoilBook, CoilState
 from edge_daemon.core.defects import DefectClass
 from edge_daemon.core.messages import CoilEvent
 
@@ -151,3 +151,52 @@ def test_rows_are_not_taken_back_from_a_coil_that_has_begun_again_and_never_had_
     book.book_lines("C1", inspected=10)
     book.retract_lines("top", "C1", inspected=100)
     assert done(book).lines_inspected == 0
+
+
+def test_a_coil_is_complete_only_if_every_expected_camera_took_part() -> None:
+    for cameras, complete in ((("top",), False), (("top", "bottom"), True)):
+        book = CoilBook(CLASSES, expected=("bottom", "top"))
+        for camera in cameras:
+            enter(book, camera, "C1")
+        book.book_lines("C1", inspected=300)
+        event = done(book)
+        assert (event.complete, event.coverage, event.cameras) == (complete, 1.0, len(cameras))
+
+
+def test_a_coil_that_a_camera_was_not_seen_to_leave_is_not_complete() -> None:
+    book = CoilBook(CLASSES)
+    enter(book, "silent", "C1")
+    enter(book, "top", "C1")
+    book.book_lines("C1", inspected=300)
+    enter(book, "top", "C2")
+    book.book_lines("C2", inspected=300)
+    first, second, _ = book.enter("top", "C3", t_ns=0, position_mm=None)
+    assert (first.coil, first.complete, first.coverage) == ("C1", False, 1.0)
+    assert (second.coil, second.complete) == ("C2", True)
+
+
+def test_a_coil_that_a_camera_left_and_came_back_to_is_not_complete() -> None:
+    book = CoilBook(CLASSES)
+    for camera, coil in (("top", "C1"), ("bottom", "C1"), ("top", None), ("top", "C1")):
+        enter(book, camera, coil)
+    book.book_lines("C1", inspected=300)
+    assert not done(book).complete
+
+
+def test_a_coil_that_begins_with_a_camera_already_in_it_is_not_complete() -> None:
+    book = CoilBook(CLASSES)
+    book.enter("top", "C1", t_ns=0, position_mm=None, goes_on=True)
+    book.book_lines("C1", inspected=300)
+    assert not done(book).complete
+
+
+def test_coils_that_an_older_version_saved_go_on() -> None:
+    text = (
+        '{"coil":"C1","begun_ns":5,"from_mm":null,"to_mm":null,"cameras":["top"],'
+        '"present":["top"],"lines_inspected":100,"lines_not_inspected":0,"torn":false,'
+        '"defects":{"scratch":0,"patch":0},"severities":{"minor":0,"major":0,"critical":0}}'
+    )
+    book = CoilBook(CLASSES, [CoilState.model_validate_json(text)], expected=["top", "bottom"])
+    assert enter(book, "top", "C1") == []
+    event = done(book)
+    assert (event.lines_inspected, event.complete) == (100, False)
