@@ -136,7 +136,11 @@ def test_what_is_replayed_is_not_written_over(
     link.symlink_to(beginning)
     for source, output in ((beginning, beginning), (images, images / "0.png"), (beginning, link)):
         before = output.read_bytes()
-        request = replace(ReplayRequest((source,)), **{option: output})
+        request = ReplayRequest((source,))
+        if option == "jsonl":
+            request = replace(request, jsonl=output)
+        else:
+            request = replace(request, submission=output)
         with pytest.raises(SourceError, match="is what is replayed"):
             run_replay(request, CONFIG, progress=lambda *_: None)
         assert output.read_bytes() == before
