@@ -5,7 +5,7 @@
 | `camera/ID` | a camera's books (`CoverageState`) |
 | `coil/ID` | an open coil (`CoilState`) |
 | `open/ID` | a defect that was told as open (`DefectEvent`) |
-| `alarm/NAME` | an alarm as it was last told (`AlarmState`) |
+| `alarm/NAME` | an alarm, whom it concerns included (`SavedAlarm`) |
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,8 +13,9 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from edge_daemon.core.alarms import SavedAlarm
 from edge_daemon.core.coils import CoilState
-from edge_daemon.core.messages import AlarmState, DefectEvent, DurableBody
+from edge_daemon.core.messages import DefectEvent, DurableBody
 
 CAMERA, COIL, OPEN, ALARM = "camera/", "coil/", "open/", "alarm/"
 
@@ -34,9 +35,9 @@ def saved_coils(saved: Mapping[str, str]) -> Iterable[CoilState]:
     return _read_all(CoilState, COIL, saved)
 
 
-def saved_alarms(saved: Mapping[str, str]) -> Sequence[AlarmState]:
-    """Alarms as they were last told."""
-    return _read_all(AlarmState, ALARM, saved)
+def saved_alarms(saved: Mapping[str, str]) -> Sequence[SavedAlarm]:
+    """Alarms as they were."""
+    return _read_all(SavedAlarm, ALARM, saved)
 
 
 def open_defects(bodies: Sequence[DurableBody]) -> dict[str, str | None]:
@@ -48,9 +49,9 @@ def open_defects(bodies: Sequence[DurableBody]) -> dict[str, str | None]:
     }
 
 
-def alarms(states: Iterable[AlarmState]) -> dict[str, str | None]:
-    """Documents of alarms that are told."""
-    return {ALARM + state.name: state.model_dump_json() for state in states}
+def alarms(changed: Iterable[SavedAlarm]) -> dict[str, str | None]:
+    """Documents of alarms that have changed."""
+    return {ALARM + alarm.name: alarm.model_dump_json() for alarm in changed}
 
 
 def _read_all(model: type[_Document], prefix: str, saved: Mapping[str, str]) -> list[_Document]:

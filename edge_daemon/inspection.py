@@ -241,10 +241,10 @@ class InspectionWorker:
         busy = self._backlog.cameras | self._conveyor.cameras
         self._tell_all(self._inspector.tick(now_ns, quiet_for_ns=_QUIET_FOR_NS, busy=busy))
         self._panel.note_troubles(self._troubles())
-        alarms = self._panel.observe(now_ns=now_ns, monotonic_ns=monotonic_ns)
-        if alarms:
+        alarms, changed = self._panel.observe(now_ns=now_ns, monotonic_ns=monotonic_ns)
+        if alarms or changed:
             told = tuple(Announcement(alarm) for alarm in alarms)
-            self._book(Facts(told, alarm_documents(alarms)))
+            self._book(Facts(told, alarm_documents(changed)))
 
     def _tell_all(self, facts: Iterable[Facts]) -> None:
         for each in facts:

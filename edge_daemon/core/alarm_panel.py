@@ -9,12 +9,14 @@
 | `image-quality` | a camera's pictures are bad for 2 s | they have been good for 10 s |
 | `state-lost` | books couldn't be read whole and were put aside | the next start |
 | `evidence` | the frames around defects can't be kept | they can again |
+
+The alarms whose name begins with `camera` or `image` know which cameras they concern: one more of
+them rings again.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from edge_daemon.core.alarms import Alarm, AlarmRule
+from edge_daemon.core.alarms import THE_STATION, Alarm, AlarmRule, SavedAlarm
 from edge_daemon.core.messages import AlarmState, CoverageEvent, DefectEvent, DurableBody
 from edge_daemon.core.picture_quality import PictureFault
 from edge_daemon.core.reasons import Severity
@@ -26,7 +28,6 @@ _DOUBLED = AlarmRule(on_delay_ns=45_000_000_000)
 """Longer than it is held: one late frame of a camera that was started anew doesn't ring."""
 _UNFIT_FOR_NS = 60_000_000_000
 """After so long without a frame a camera is silent, whatever its last picture was like."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class AlarmPanel:
@@ -36,7 +37,8 @@ class AlarmPanel:
         cameras: ids from the configuration: these have to send from the start.
         silent_after_ns: how long a camera may be quiet.
         started_ns: when the daemon started.
-        saved: the alarms as they were last told, before a restart.
+        saved: the alarms as they were before a restart. Who was silent then still is, until a
+            frame comes; but not who isn't configured, where others are.
     """
 
     def __init__(
@@ -45,11 +47,14 @@ class AlarmPanel:
         *,
         silent_after_ns: int,
         started_ns: int,
-        saved: Sequence[AlarmState] = (),
+        saved: Sequence[SavedAlarm] = (),
     ) -> None:
+        before = {alarm.name: alarm for alarm in saved}
         self._silent_after_ns = silent_after_ns
-        self._last_frame_ns = dict.fromkeys(cameras, started_ns)
+        self._last_frame_ns: dict[str, int | None] = dict.fromkeys(cameras, started_ns)
+        self._last_frame_ns |= _silent_before(before, among=self._last_frame_ns)
         self._seen: dict[str, tuple[int, str]] = {}
+        self._doubled_until_ns: dict[str, int] = {}
         self._unfit: dict[str, tuple[int, PictureFault]] = {}
         self._troubles: Mapping[str, str | None] = {}
         rules = {
@@ -61,8 +66,10 @@ class AlarmPanel:
             "state-lost": _AT_ONCE,
             "evidence": AlarmRule(),
         }
-        before = {state.name: state for state in saved}
-        self._alarms = {name: _alarm(name, rule, before.get(name)) for name, rule in rules.items()}
+        self._alarms = {
+            name: Alarm.restored(before[name], rule) if name in before else Alarm(name, rule)
+            for name, rule in rules.items()
+        }
 
     def note_frame(self, camera: str, *, monotonic_ns: int) -> None:
         """A camera has sent a frame that it may send."""
@@ -77,8 +84,7 @@ class AlarmPanel:
 
     def note_resumed(self, camera: str, *, monotonic_ns: int) -> None:
         """A stream of a camera goes on that had ended with a later start of the camera."""
-        text = f"{camera}: two streams send in turns; do two cameras have this id?"
-        self._see("camera-doubled", text, until_ns=monotonic_ns + _DOUBLED_HELD_NS)
+        self._doubled_until_ns[camera] = monotonic_ns + _DOUBLED_HELD_NS
 
     def note_troubles(self, troubles: Mapping[str, str | None]) -> None:
         """What other parts complain of: `state-lost` and `evidence`, None where all is well."""
@@ -97,7 +103,9 @@ class AlarmPanel:
     def _see(self, name: str, text: str, *, until_ns: int) -> None:
         self._seen[name] = (until_ns, text)
 
-    def observe(self, *, now_ns: int, monotonic_ns: int) -> list[AlarmState]:
+    def observe(
+        self, *, now_ns: int, monotonic_ns: int
+    ) -> tuple[list[AlarmState], list[SavedAlarm]]:
         """Let time pass; to be called about once a second.
 
         Args:
@@ -105,42 +113,59 @@ class AlarmPanel:
             monotonic_ns: monotonic time.
 
         Returns:
-            Alarms whose state is to be told.
+            Alarms whose state is to be told, and those to be kept for after a restart.
         """
-        conditions = {
-            name: (monotonic_ns < until_ns, text) for name, (until_ns, text) in self._seen.items()
+        seen = self._look(monotonic_ns)
+        told, changed = [], []
+        for name, before in self._alarms.items():
+            alarm, state = before.observe(
+                seen.get(name, {}), now_ns=now_ns, monotonic_ns=monotonic_ns
+            )
+            self._alarms[name] = alarm
+            if state is not None:
+                told.append(state)
+            if alarm.reached != before.reached:
+                changed.append(alarm.saved)
+        return told, changed
+
+    def _look(self, monotonic_ns: int) -> dict[str, dict[str, str]]:
+        """Of each alarm, whom it should concern and what is to be said of them."""
+        self._doubled_until_ns = {
+            camera: until_ns
+            for camera, until_ns in self._doubled_until_ns.items()
+            if monotonic_ns < until_ns
         }
-        silent = sorted(
-            camera
-            for camera, last_ns in self._last_frame_ns.items()
-            if monotonic_ns - last_ns > self._silent_after_ns
-        )
-        conditions["camera-silent"] = (bool(silent), f"no frames from {', '.join(silent)}"[:500])
         self._unfit = {
             camera: (last_ns, kind)
             for camera, (last_ns, kind) in self._unfit.items()
             if monotonic_ns - last_ns < _UNFIT_FOR_NS
         }
-        pictures = "; ".join(f"{camera}: {kind}" for camera, (_, kind) in self._unfit.items())
-        conditions["image-quality"] = (bool(self._unfit), pictures[:500])
-        for name, trouble in self._troubles.items():
-            conditions[name] = (trouble is not None, (trouble or "")[:500])
-        told = []
-        for name, alarm in self._alarms.items():
-            condition, text = conditions.get(name, (False, ""))
-            self._alarms[name], state = alarm.observe(
-                condition=condition, text=text, now_ns=now_ns, monotonic_ns=monotonic_ns
-            )
-            if state is not None:
-                told.append(state)
-        return told
+        station = {
+            name: text for name, (until_ns, text) in self._seen.items() if monotonic_ns < until_ns
+        }
+        station |= {name: text for name, text in self._troubles.items() if text is not None}
+        return {
+            **{name: {THE_STATION: text} for name, text in station.items()},
+            "camera-silent": {
+                camera: f"{camera}: no frames"
+                for camera, last_ns in sorted(self._last_frame_ns.items())
+                if last_ns is None or monotonic_ns - last_ns > self._silent_after_ns
+            },
+            "camera-doubled": {
+                camera: f"{camera}: two streams send in turns; do two cameras have this id?"
+                for camera in self._doubled_until_ns
+            },
+            "image-quality": {
+                camera: f"{camera}: {kind}" for camera, (_, kind) in self._unfit.items()
+            },
+        }
 
 
-def _alarm(name: str, rule: AlarmRule, saved: AlarmState | None) -> Alarm:
-    """An alarm as it was before a restart: it goes on being active until its off delay is over."""
-    if saved is None:
-        return Alarm(name, rule)
-    since_ns = (datetime.fromisoformat(saved.since) - _EPOCH) // timedelta(microseconds=1) * 1000
-    return Alarm(
-        name, rule, active=saved.active, count=saved.count, since_ns=since_ns, text=saved.text
-    )
+def _silent_before(
+    before: Mapping[str, SavedAlarm], *, among: Collection[str]
+) -> dict[str, int | None]:
+    """Cameras that were told as silent: without this a restart would call the dead ones alive."""
+    alarm = before.get("camera-silent")
+    if alarm is None or not alarm.active:
+        return {}
+    return {camera: None for camera in alarm.concerned if not among or camera in among}

@@ -185,6 +185,7 @@ class Metrics:
             self.lines_not_inspected.labels(camera, not_inspected)
         for kind in PictureFault:
             self.image_quality.labels(camera, kind)
+        self.last_frame_timestamp_seconds.labels(camera)
 
     def _create_doors(self, make: _Maker) -> None:
         self.handshake_failures = make.counter(

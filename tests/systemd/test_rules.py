@@ -47,6 +47,8 @@ def test_the_rules_fire_when_they_should_and_only_then() -> None:
             "(edge_daemon_last_frame_timestamp_seconds > 0)",
             "edge_daemon_last_frame_timestamp_seconds",
         ),
+        ("edge_daemon_last_frame_timestamp_seconds == 0\n", "(0 > 0)\n"),
+        ("timestamp_seconds offset 1m == 0", "timestamp_seconds == 0"),
         ("(edge_daemon_outbox_oldest_timestamp_seconds > 0) > 60", "vector(0) > 6000"),
         ("edge_daemon_outbox_dead > 0", "edge_daemon_outbox_dead > 5"),
         ("increase(edge_daemon_alerts_unrouted_total[15m])", "edge_daemon_alerts_unrouted_total"),

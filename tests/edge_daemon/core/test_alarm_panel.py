@@ -1,14 +1,11 @@
 """What rings in the control room, and when it stops; time is passed in."""
 
-from collections.abc import Sequence
-
-from edge_daemon.core.alarm_panel import AlarmPanel
-from edge_daemon.core.messages import AlarmState, CoverageEvent, DefectEvent, DurableBody
+from edge_daemon.core.messages import AlarmState, CoverageEvent, DefectEvent
 from edge_daemon.core.picture_quality import PictureFault
 from edge_daemon.core.reasons import NotInspectedReason, Severity
 from tests.edge_daemon.bodies import defect_event
+from tests.edge_daemon.control_room import Room
 
-SECOND_NS = 1_000_000_000
 NAMES = {
     "not-inspected",
     "critical-defect",
@@ -25,45 +22,6 @@ MISSED = CoverageEvent(
 
 def defect(severity: Severity) -> DefectEvent:
     return defect_event(defect_id="4f", class_id=4, class_name="patch", severity=severity)
-
-
-class Room:
-    """A panel and a clock; remembers what was told of each alarm."""
-
-    def __init__(self, *cameras: str, saved: Sequence[AlarmState] = ()) -> None:
-        self.second = 0.0
-        self.panel = AlarmPanel(
-            cameras,
-            silent_after_ns=30 * SECOND_NS,
-            started_ns=0,
-            saved=saved,
-        )
-
-    @property
-    def monotonic_ns(self) -> int:
-        return int(self.second * SECOND_NS)
-
-    def note(self, *bodies: DurableBody) -> None:
-        self.panel.note_facts(bodies, monotonic_ns=self.monotonic_ns)
-
-    def frame(self, camera: str) -> None:
-        self.panel.note_frame(camera, monotonic_ns=self.monotonic_ns)
-
-    def picture(self, camera: str, unfit: PictureFault | None) -> None:
-        self.panel.note_picture(camera, unfit, monotonic_ns=self.monotonic_ns)
-
-    def look(self) -> dict[str, AlarmState]:
-        """What is told now."""
-        told = self.panel.observe(now_ns=10**18, monotonic_ns=self.monotonic_ns)
-        return {state.name: state for state in told}
-
-    def wait(self, seconds: float) -> dict[str, AlarmState]:
-        """Look twice a second for so long; what was told last of each alarm."""
-        told: dict[str, AlarmState] = {}
-        for _ in range(int(seconds * 2)):
-            self.second += 0.5
-            told |= self.look()
-        return told
 
 
 def test_a_quiet_station_clears_what_an_earlier_run_may_have_left() -> None:
@@ -129,14 +87,14 @@ def test_a_configured_camera_that_never_sends_rings() -> None:
     assert "camera-silent" not in room.look()
     room.second = 30.5
     told = room.look()["camera-silent"]
-    assert (told.active, told.text) == (True, "no frames from bottom")
+    assert (told.active, told.text) == (True, "bottom: no frames")
 
 
 def test_a_camera_that_falls_silent_rings_until_it_sends_again() -> None:
     room = Room()
     room.frame("top")
     told = room.wait(31)["camera-silent"]
-    assert (told.active, told.text) == (True, "no frames from top")
+    assert (told.active, told.text) == (True, "top: no frames")
     room.frame("top")
     assert not room.wait(11)["camera-silent"].active
 
@@ -213,12 +171,67 @@ def test_a_camera_that_is_gone_is_silent_and_no_longer_bad() -> None:
     assert not room.wait(80)["image-quality"].active
 
 
+def test_a_camera_that_dies_while_another_is_silent_rings_again() -> None:
+    room = Room("bot-1", "bot-2", "top")
+    assert room.wait(40, "bot-1", "top")["camera-silent"].text == "bot-2: no frames"
+    told = room.wait(40, "top")["camera-silent"]
+    assert (told.active, told.count) == (True, 2)
+    assert told.text == "bot-1: no frames; bot-2: no frames"
+
+
+def test_a_camera_that_sends_again_while_another_is_silent_is_told_of() -> None:
+    room = Room("bot-1", "bot-2", "top")
+    room.wait(40, "top")
+    told = room.wait(40, "top", "bot-1")["camera-silent"]
+    assert (told.active, told.count, told.text) == (True, 1, "bot-2: no frames")
+
+
+def test_a_stray_frame_of_a_stranger_does_not_hide_a_camera_that_dies() -> None:
+    room = Room()
+    room.frame("typo")
+    assert room.wait(40, "real")["camera-silent"].count == 1
+    told = room.wait(40)["camera-silent"]
+    assert (told.count, told.text) == (2, "real: no frames; typo: no frames")
+
+
+def test_a_second_camera_with_bad_pictures_rings_again() -> None:
+    room = Room()
+    room.wait(20)
+    room.picture("p1", PictureFault.BLACK)
+    assert room.wait(15)["image-quality"].count == 1
+    room.picture("p2", PictureFault.BLACK)
+    told = room.wait(15)["image-quality"]
+    assert (told.active, told.count, told.text) == (True, 2, "p2: black; p1: black")
+
+
+def test_a_second_pair_of_cameras_with_one_id_rings_again() -> None:
+    room = Room()
+    told: list[AlarmState] = []
+    for second in range(180):
+        for camera in ("a",) if second < 60 else ("a", "b"):
+            room.panel.note_resumed(camera, monotonic_ns=room.monotonic_ns)
+        told += [state for name, state in room.wait(1).items() if name == "camera-doubled"]
+    assert [(state.count, state.text[:2]) for state in told if state.active] == [
+        (1, "a:"),
+        (2, "b:"),
+    ]
+
+
+def test_more_of_the_same_does_not_ring_again() -> None:
+    room = Room()
+    room.note(MISSED)
+    room.look()
+    for camera in ("bottom", "top"):
+        room.note(MISSED.model_copy(update={"camera": camera}))
+        assert "not-inspected" not in room.wait(8)
+
+
 def test_an_alarm_goes_on_after_a_restart_with_its_count() -> None:
     room = Room()
     room.note(MISSED)
     before = room.look()["not-inspected"]
     assert (before.active, before.count) == (True, 1)
-    room = Room(saved=[before])
+    room = room.restarted()
     assert room.look()["not-inspected"] == before
     cleared = room.wait(15)["not-inspected"]
     assert (cleared.active, cleared.count) == (False, 1)

@@ -144,6 +144,7 @@ def test_the_limit_holds_when_strangers_come_on_many_threads() -> None:
         ("edge_daemon_frames_received_total", {}),
         ("edge_daemon_frames_rejected_total", {"reason": RejectReason.STALE}),
         ("edge_daemon_lines_not_inspected_total", {"reason": NotInspectedReason.ENGINE_FAULT}),
+        ("edge_daemon_last_frame_timestamp_seconds", {}),
     ],
 )
 def test_a_configured_camera_stands_at_zero_before_its_first_frame(
