@@ -4,70 +4,86 @@ Every check answers for itself, so that one call shows all that is wrong.
 """
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 from edge_daemon.assembly import OUTBOX_NAME
-from edge_daemon.clock import SystemClock
 from edge_daemon.config import DEFAULT_PATH, load_config, state_directory
 from edge_daemon.delivery.broker import Broker
 from edge_daemon.delivery.subscriber import LinkChanged, Subscriber
-from edge_daemon.engine import load_configured
+from edge_daemon.engine import load_engine, plan_request
 from edge_daemon.errors import ConfigurationError, EdgeDaemonError, StoreError
-from edge_daemon.ingest.endpoint import bind_pull
+from edge_daemon.findings import Doors, Finding, check_folder
 from edge_daemon.ingest.keys import load_keyring
-from edge_daemon.settings import Config, HttpSection
-from edge_daemon.storage.glance import glance
-from edge_daemon.telemetry.health import Health
-from edge_daemon.telemetry.metrics import Metrics
-from edge_daemon.telemetry.web import WebServer
+from edge_daemon.listeners import listens_on
+from edge_daemon.plans.cache import cache_folder
+from edge_daemon.settings import Config
+from edge_daemon.storage.glance import Glance, glance
+from edge_daemon.unit import INSTALLED, Unit
 
 _BROKER_PATIENCE_S = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found.
-
-    Attributes:
-        subject: what was checked.
-        ok: whether it is as it should be.
-        detail: what was found; if it isn't ok, what is wrong and the remedy.
-    """
-
-    subject: str
-    ok: bool
-    detail: str
-
-
-def check(path: Path | None) -> Iterator[Finding]:
-    """Check configuration, bundle, state folder, endpoints and broker.
+def check(path: Path | None, unit: Unit | None = None) -> Iterator[Finding]:
+    """Check configuration, bundle, folders, endpoints and broker. Nothing is left behind.
 
     Args:
         path: the configuration file, as for `load_config`.
+        unit: whose eyes to look through; by default those of this process.
     """
+    if unit is None and os.geteuid() == 0 and INSTALLED.exists():
+        detail = f"{INSTALLED} is there: --unit {INSTALLED.stem} sees what the service sees"
+        yield Finding("unit", ok=True, detail=detail)
+    if path is None and unit is not None:
+        path = unit.config_file
     try:
-        config = load_config(path)
-    except ConfigurationError as error:
+        config = load_config(path) if unit is None else unit.load(path)
+    except EdgeDaemonError as error:
         yield Finding("configuration", ok=False, detail=str(error))
         return
     found = path or (DEFAULT_PATH if DEFAULT_PATH.exists() else None)
     detail = f"the defaults ({DEFAULT_PATH} isn't there)" if found is None else str(found)
     yield Finding("configuration", ok=True, detail=detail)
-    yield _check_engine(config)
-    yield _check_state(config)
-    yield from (_check_endpoint(endpoint) for endpoint in config.endpoints)
+    yield from _check_all(config, unit)
+
+
+def _check_all(config: Config, unit: Unit | None) -> Iterator[Finding]:
+    environ = os.environ if unit is None else unit.environ
+    acting = nullcontext if unit is None else unit.acting
+    directory = state_directory(config, environ)
+    with acting():
+        engine = _check_engine(config, environ)
+    yield engine
+    state = check_folder("state", directory, unit)
+    books = _glance(directory, unit) if state.ok else None
+    yield _with_books(state, books)
+    if config.evidence.directory is not None:
+        yield check_folder("evidence", config.evidence.directory, unit)
     if (keys := _check_keys(config)) is not None:
         yield keys
-    yield _check_http(config.http)
-    yield _check_broker(config)
+    with ExitStack() as held:  # each, until all are had: two might want the same
+        doors = Doors(held, _listened(books))
+        for endpoint in config.endpoints:
+            if unit is not None and unit.makes_folder_of(endpoint):
+                detail = f"{endpoint}: systemd makes its folder"
+                yield Finding("cameras", ok=True, detail=detail)
+                continue
+            with acting():
+                finding = doors.check_endpoint(endpoint)
+            yield finding
+        yield doors.check_http(config.http)
+        yield _check_broker(config)
 
 
-def _check_engine(config: Config) -> Finding:
+def _check_engine(config: Config, environ: Mapping[str, str]) -> Finding:
     section = config.bundle
+    request = replace(plan_request(section), cache=cache_folder(environ))
     try:
-        engine = load_configured(section)
+        engine = load_engine(
+            section.path, device=section.device, threads=section.threads, request=request
+        )
     except EdgeDaemonError as error:
         return Finding("bundle", ok=False, detail=str(error))
     backend = engine.backend
@@ -81,34 +97,28 @@ def _check_engine(config: Config) -> Finding:
     return Finding("bundle", ok=True, detail=detail)
 
 
-def _check_state(config: Config) -> Finding:
-    directory = state_directory(config)
-    probe = directory / ".probe"
+def _glance(directory: Path, unit: Unit | None) -> Glance | StoreError | None:
+    outbox = directory / OUTBOX_NAME
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(os.urandom(4096))
-        probe.unlink()
-    except OSError as error:
-        detail = (
-            f"{directory}: can't be written ({error.strerror}); name another folder with [state] "
-            "directory, or run this as the user of the daemon"
-        )
-        return Finding("state", ok=False, detail=detail)
-    try:
-        books = glance(directory / OUTBOX_NAME)
+        with nullcontext() if unit is None or unit.will_be_given(directory) else unit.acting():
+            return glance(outbox)
     except StoreError as error:
-        return Finding("state", ok=False, detail=str(error))
-    detail = f"{directory} can be written" + ("" if books is None else f"; {books}")
-    return Finding("state", ok=True, detail=detail)
+        return error
 
 
-def _check_endpoint(endpoint: str) -> Finding:
-    try:
-        with bind_pull(endpoint, max_part_bytes=1):
-            pass
-    except EdgeDaemonError as error:
-        return Finding("cameras", ok=False, detail=f"[ingest] bind: {error}")
-    return Finding("cameras", ok=True, detail=f"{endpoint} is free")
+def _listened(books: Glance | StoreError | None) -> frozenset[int | str] | None:
+    """What the daemon listens on that runs; None where that can't be seen."""
+    if not isinstance(books, Glance) or not books.in_use:
+        return frozenset()
+    return None if books.pid is None else listens_on(books.pid)
+
+
+def _with_books(state: Finding, books: Glance | StoreError | None) -> Finding:
+    if books is None:
+        return state
+    if isinstance(books, StoreError):
+        return Finding("state", ok=False, detail=str(books))
+    return Finding("state", ok=True, detail=f"{state.detail}; {books}")
 
 
 def _check_keys(config: Config) -> Finding | None:
@@ -122,24 +132,7 @@ def _check_keys(config: Config) -> Finding | None:
     detail = f"{len(keyring.cameras)} cameras have one"
     if without:
         detail += f"; none has: {', '.join(without)} (by ipc only)"
-    return Finding("keys", ok=True, detail=detail)
-
-
-def _check_http(section: HttpSection) -> Finding:
-    server = WebServer(
-        section.bind,
-        Metrics(),
-        health=Health(SystemClock()),
-        certificate_file=section.certificate_file,
-        key_file=section.key_file,
-        token_file=section.token_file,
-    )
-    try:
-        with server:
-            detail = f"{section.bind} is free"
-    except EdgeDaemonError as error:
-        return Finding("http", ok=False, detail=str(error))
-    return Finding("http", ok=True, detail="; ".join([detail, *server.warnings]))
+    return Finding("keys", ok=True, detail="; ".join([detail, *keyring.warnings]))
 
 
 def _check_broker(config: Config) -> Finding:

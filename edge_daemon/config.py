@@ -44,14 +44,21 @@ def load_config(path: Path | None, environ: Mapping[str, str] | None = None) -> 
     except OSError as error:
         if path is None and isinstance(error, FileNotFoundError):
             return _validate({}, "", "built-in defaults", environ)
-        raise ConfigurationError(
-            f"{chosen}: can't be read ({error.strerror}); name an existing file with --config"
-        ) from error
+        raise ConfigurationError(_unreadable(chosen, error)) from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{chosen}: has to be UTF-8 text") from error
     except (ValueError, RecursionError) as error:  # beside TOML's own: huge numbers, deep nesting
         raise ConfigurationError(f"{chosen}: is no valid TOML: {error}") from error
     return _validate(content, text, str(chosen), environ)
+
+
+def _unreadable(path: Path, error: OSError) -> str:
+    if not isinstance(error, PermissionError):
+        return f"{path}: can't be read ({error.strerror}); name an existing file with --config"
+    for folder in reversed(path.absolute().parents):
+        if not os.access(folder, os.X_OK, effective_ids=True):
+            return f"{path}: {folder}: {error.strerror}; chmod 0755 {folder} or chgrp edge-daemon"
+    return f"{path}: {error.strerror}; chmod 0644 or chgrp edge-daemon"
 
 
 def state_directory(config: Config, environ: Mapping[str, str] | None = None) -> Path:
@@ -104,10 +111,11 @@ def _conflicts(config: Config) -> Iterator[tuple[tuple[str | int, ...], str]]:
     keys = [camera.public_key for camera in config.camera if camera.public_key is not None]
     if len(set(keys)) < len(keys):
         yield ("camera",), "camera: two have the same public_key; each camera needs its own"
-    if config.ingest.secret_key_file is not None and not keys:
+    if config.ingest.secret_key_file is not None and not config.camera:
         complaint = (
-            "ingest.secret_key_file: no [[camera]] has a public_key, so none could log in; "
-            "`edge-daemon keys` makes one for each camera"
+            "ingest.secret_key_file: there is no [[camera]], so none could log in; `edge-daemon "
+            "keys` makes a public_key for each (to lock one out, delete its public_key and keep "
+            "the rest of its [[camera]])"
         )
         yield ("ingest", "secret_key_file"), complaint
 
@@ -139,12 +147,22 @@ def _describe(fault: Any, text: str, name: str, overridden: Mapping[str, str]) -
     if fault["type"] == "extra_forbidden":
         known = ", ".join(_known_keys(path[:-1]))
         message = f"unknown key; known here: {known}"
+    elif path == ["camera"]:
+        message = "write [[camera]], with two brackets; each camera has such a block"
+    elif path[-1] == "bind" and isinstance(fault["input"], list):
+        message = "is one address; a further one is the bind of the [[camera]] that it is for"
     elif fault["type"] != "missing":
-        got = PASSWORD_IN_URL.sub(r"\1:***@", repr(fault["input"]))
-        message = f"{message}, got {got}"
+        message = f"{message}, got {_shown(path, fault['input'])}"
     if dotted in overridden:
         return f"environment {overridden[dotted]}: {dotted}: {message}"
     return f"{_where(fault['loc'], text, name)}: {dotted}: {message}"
+
+
+def _shown(path: list[str], value: object) -> str:
+    """What was written, but no secret: where there is an @, a password may stand before it."""
+    if path[0] == "mqtt" and "@" in repr(value):
+        return "something with an @, which isn't shown"
+    return PASSWORD_IN_URL.sub(r"\1:***@", repr(value))
 
 
 def _where(path: tuple[str | int, ...], text: str, name: str) -> str:

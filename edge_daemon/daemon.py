@@ -161,7 +161,7 @@ class Daemon:
         exits.enter_context(worker)
         exits.enter_context(conveyor)
         receiver = exits.enter_context(assembly.receiver(backlog, door))
-        for warning in web.warnings:
+        for warning in (*web.warnings, *door.warnings):
             _LOG.warning("%s", warning)
         self._health.condition("engine").ok()
         _judge(self._health.condition("outbox"), courier.degraded)

@@ -6,6 +6,7 @@ EdgeDaemonError
 |-- FrameError           nobody: this frame is counted, booked as not inspected, the line moves on
 |-- SourceError          the caller of `replay` or `camera`: the source as a whole can't be used
 |-- EndpointError        an address can't be had, or nobody is there; systemd tries again
+|-- UnitError            the caller of `check --unit`: the service can't be looked at
 |-- RecordingError       the caller: a recording can't be written or read
 |-- StoreError           the disk: state can't be kept; alerts wait, nothing is announced
 `-- EngineError          the process: leave, systemd starts it again, the gap is booked; exit 70, or
@@ -88,6 +89,10 @@ class EndpointError(EdgeDaemonError):
 
 class SourceError(EdgeDaemonError):
     """A replay or camera source can't be used at all."""
+
+
+class UnitError(EdgeDaemonError):
+    """A unit of systemd's can't be looked at."""
 
 
 class RecordingError(EdgeDaemonError):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from edge_daemon.certificates import server_context
 from edge_daemon.clock import Clock
-from edge_daemon.config import load_config
+from edge_daemon.config import load_config, state_directory
 from edge_daemon.daemon import Daemon
 from edge_daemon.delivery.broker import Broker
 from edge_daemon.engine import Engine, load_configured, shipped_bundle
@@ -78,7 +78,7 @@ def _read_anew(path: Path | None, environ: Mapping[str, str], present: Config) -
     """The configuration as it is now, if all that it names can be used."""
     try:
         config = load_config(path, environ)
-        _refuse_to_move(present, config)
+        _refuse_to_move(present, config, environ)
         load_bundle(config.bundle.path or shipped_bundle())
         load_keyring(config.ingest, config.camera)
         Broker.from_config(config.mqtt)
@@ -90,13 +90,14 @@ def _read_anew(path: Path | None, environ: Mapping[str, str], present: Config) -
     return config
 
 
-def _refuse_to_move(present: Config, config: Config) -> None:
+def _refuse_to_move(present: Config, config: Config, environ: Mapping[str, str]) -> None:
     """Refuse what would leave alerts behind that wait, or tell them to somebody else.
 
     Raises:
         ConfigurationError: the state folder or the topics are others.
     """
-    if config.state.directory != present.state.directory:
+    before, after = (state_directory(each, environ).resolve() for each in (present, config))
+    if before != after:
         changed = "[state] directory"
     elif config.mqtt.root != present.mqtt.root:
         changed = "[mqtt] root"

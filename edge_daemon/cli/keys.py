@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from edge_daemon.config import load_config
 from edge_daemon.core.wire import CAMERA_ID_PATTERN
 from edge_daemon.errors import ConfigurationError
 from edge_daemon.ingest.keys import KeyPair, fingerprint, make_pair, read_secret, write_secret
+from edge_daemon.settings import Config
 
 DAEMON_FILE = "daemon.secret"
 _FOLDER_MODE = 0o700
@@ -110,14 +110,13 @@ def _instructions(daemon: MadeKey, cameras: Sequence[MadeKey]) -> str:
     return "\n".join([*lines, ""])
 
 
-def list_and_print(config: Path | None, *, as_json: bool) -> None:
+def list_and_print(config: Config, *, as_json: bool) -> None:
     """Print the daemon's public key and those of its cameras.
 
     Raises:
-        ConfigurationError: the configuration or the daemon's key file can't be used.
+        ConfigurationError: the daemon's key file can't be used.
     """
-    loaded = load_config(config)
-    secret_file = loaded.ingest.secret_key_file
+    secret_file = config.ingest.secret_key_file
     pair = None if secret_file is None else read_secret(secret_file)
     cameras = [
         ListedKey(
@@ -126,7 +125,7 @@ def list_and_print(config: Path | None, *, as_json: bool) -> None:
             fingerprint(camera.public_key) if camera.public_key else None,
             may_log_in=pair is not None and camera.public_key is not None,
         )
-        for camera in loaded.camera
+        for camera in config.camera
     ]
     if as_json:
         daemon = None

@@ -7,7 +7,16 @@ import typer
 
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", help="TOML file; default /etc/edge-daemon/config.toml if it exists."),
+    # Not typer's own check of it: that ends with 2, after which systemd tries again for ever.
+    typer.Option(
+        "--config",
+        readable=False,
+        help="TOML file; default /etc/edge-daemon/config.toml if it exists.",
+    ),
+]
+UnitOption = Annotated[
+    str | None,
+    typer.Option("--unit", help="See what this unit of systemd's sees, e.g. edge-daemon."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="For scripts: JSON instead of a table.")]
 BundleOption = Annotated[

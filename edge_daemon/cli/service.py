@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edge_daemon.cli.options import ConfigOption, JsonOption
+from edge_daemon.cli.options import ConfigOption, JsonOption, UnitOption
 from edge_daemon.errors import EXIT_CONFIGURATION, EXIT_FAILED
 from edge_daemon.logs import log_to_stderr
 
@@ -25,7 +25,9 @@ def run(config: ConfigOption = None) -> None:
     raise typer.Exit(serve(config, SystemClock(), environ=os.environ))
 
 
-def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
+def check(
+    config: ConfigOption = None, unit: UnitOption = None, *, as_json: JsonOption = False
+) -> None:
     """Say what is wrong with configuration, bundle, devices or broker, and the remedy."""
     import json
     from dataclasses import asdict
@@ -34,10 +36,12 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     from rich.text import Text
 
     from edge_daemon.check import check as run_checks
+    from edge_daemon.unit import examine
 
+    service = None if unit is None else examine(unit)
     console = Console(highlight=False)
     findings = []
-    for finding in run_checks(config):
+    for finding in run_checks(config, service):
         findings.append(finding)
         if not as_json:
             mark = Text("ok   ", "green") if finding.ok else Text("FAULT", "bold red")
@@ -102,8 +106,13 @@ def make_keys(
 
 
 @keys.command("list")
-def list_keys(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
+def list_keys(
+    config: ConfigOption = None, unit: UnitOption = None, *, as_json: JsonOption = False
+) -> None:
     """Show the daemon's public key and its cameras'."""
     from edge_daemon.cli.keys import list_and_print
+    from edge_daemon.config import load_config
+    from edge_daemon.unit import examine
 
-    list_and_print(config, as_json=as_json)
+    loaded = load_config(config) if unit is None else examine(unit).load(config)
+    list_and_print(loaded, as_json=as_json)

@@ -103,6 +103,11 @@ class Doorkeeper:
         """Cameras that have a key, and are to be believed with it only."""
         return frozenset(self._keyring.cameras.values() if self._keyring else ())
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What works, but hardly was meant."""
+        return self._keyring.warnings if self._keyring else ()
+
     def __enter__(self) -> Self:
         """Begin to answer ZeroMQ, before any socket is bound."""
         self._context = zmq.Context()

@@ -60,6 +60,13 @@ class Keyring:
     daemon: KeyPair
     cameras: Mapping[str, str]
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What works, but hardly was meant."""
+        if self.cameras:
+            return ()
+        return ("[[camera]]: none has a public_key, so no camera can log in by tcp",)
+
 
 @dataclass(frozen=True, slots=True)
 class Login:

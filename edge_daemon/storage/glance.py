@@ -28,11 +28,13 @@ class Glance:
         in_use: a daemon has it open.
         size_bytes: of the file and its log.
         last_seq: the last number given; None where nobody looked inside.
+        pid: of the daemon; None without one, or where it is hidden from us.
     """
 
     in_use: bool
     size_bytes: int
     last_seq: int | None
+    pid: int | None = None
 
     def __str__(self) -> str:
         size = f"{self.size_bytes / 2**20:.1f} MiB"
@@ -58,8 +60,8 @@ def glance(path: Path) -> Glance | None:
         if not path.exists():
             return None
         size_bytes = sum(file.stat().st_size for file in (path, log) if file.exists())
-        if _is_locked(path):
-            return Glance(in_use=True, size_bytes=size_bytes, last_seq=None)
+        if (holder := _holder(path)) is not None:
+            return Glance(in_use=True, size_bytes=size_bytes, last_seq=None, pid=holder or None)
         if not size_bytes or size_bytes > _MOST_COPIED_BYTES:
             return Glance(in_use=False, size_bytes=size_bytes, last_seq=None)
         with tempfile.TemporaryDirectory() as folder:
@@ -84,11 +86,12 @@ def _last_seq(copy: Path) -> int:
         connection.close()
 
 
-def _is_locked(path: Path) -> bool:
+def _holder(path: Path) -> int | None:
+    """The process that holds one of SQLite's locks; 0 for one that we can't see."""
     handle = os.open(path, os.O_RDONLY)
     try:
         asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, _LOCK_START, _LOCK_BYTES, 0)
-        kind = struct.unpack(_FLOCK, fcntl.fcntl(handle, fcntl.F_GETLK, asked))[0]
+        answer = struct.unpack(_FLOCK, fcntl.fcntl(handle, fcntl.F_GETLK, asked))
     finally:
         os.close(handle)
-    return bool(kind != fcntl.F_UNLCK)
+    return None if answer[0] == fcntl.F_UNLCK else max(int(answer[4]), 0)

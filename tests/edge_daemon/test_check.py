@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 import zmq
 
-from edge_daemon.check import Finding, check
+from edge_daemon.check import check
+from edge_daemon.findings import Finding
 from edge_daemon.ingest.endpoint import bind_pull, connect_push
+from edge_daemon.ingest.keys import make_pair, write_secret
 from tests.conftest import Mosquitto, free_port
 from tests.edge_daemon.conftest import DaemonProcess
 
@@ -34,11 +36,11 @@ def test_a_box_in_order_has_no_fault_and_every_finding_says_what_was_found(
     assert list(found) == SUBJECTS
     assert faults(found) == []
     assert "steel-nano" in found["bundle"].detail
-    assert str(daemon.state) in found["state"].detail
+    assert found["state"].detail == f"{daemon.state} isn't there yet; it will be made"
     assert found["cameras"].detail == f"{daemon.frames} is free"
     assert found["http"].detail == f"{daemon.http} is free"
     assert found["broker"].detail == f"127.0.0.1:{mosquitto.port} accepts us"
-    assert list(daemon.state.iterdir()) == []
+    assert not daemon.state.exists()  # looking makes nothing
 
 
 def test_no_broker_is_no_fault_but_is_said(config: Path) -> None:
@@ -95,3 +97,44 @@ def test_it_takes_nothing_away_from_a_daemon_that_runs(tmp_path: Path) -> None:
             camera.send(b"frame")
         assert running.poll(5000)
         assert running.recv() == b"frame"
+
+
+def test_a_daemon_that_runs_is_no_fault_and_what_else_is_taken_is(tmp_path: Path) -> None:
+    with DaemonProcess(tmp_path) as daemon:
+        found = findings(daemon.config)
+        assert faults(found) == []
+        assert found["cameras"].detail == f"{daemon.frames} is in use, by the daemon that runs"
+        assert found["http"].detail == f"{daemon.http} is in use, by the daemon that runs"
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            taken = f"127.0.0.1:{other.getsockname()[1]}"
+            daemon.config.write_text(daemon.config.read_text().replace(daemon.http, taken))
+            assert faults(findings(daemon.config)) == ["http"]
+
+
+def test_cameras_and_pages_at_one_address_are_a_fault(tmp_path: Path) -> None:
+    daemon = DaemonProcess(tmp_path)
+    clash = daemon.frames.removeprefix("tcp://")
+    daemon.config.write_text(daemon.config.read_text().replace(daemon.http, clash))
+    assert faults(findings(daemon.config)) == ["http"]
+
+
+def test_the_folder_for_evidence_is_tried_and_not_made(tmp_path: Path) -> None:
+    folder = tmp_path / "evidence"
+    daemon = DaemonProcess(tmp_path, "[evidence]", f'directory = "{folder}"')
+    assert findings(daemon.config)["evidence"].ok
+    assert not folder.exists()
+    folder.write_text("no folder")
+    found = findings(daemon.config)
+    assert faults(found) == ["evidence"]
+    assert "[evidence] directory" in found["evidence"].detail
+
+
+def test_cameras_none_of_which_can_log_in_are_said(tmp_path: Path) -> None:
+    secret = tmp_path / "daemon.secret"
+    write_secret(secret, make_pair(), of="the daemon")
+    camera = ["[[camera]]", 'id = "top"', "mm_per_px_along = 1", "mm_per_px_across = 1"]
+    daemon = DaemonProcess(tmp_path, *camera)
+    text = daemon.config.read_text()
+    text = text.replace("[ingest]\n", f'[ingest]\nsecret_key_file = "{secret}"\n')
+    daemon.config.write_text(text)
+    assert "no camera can log in" in findings(daemon.config)["keys"].detail

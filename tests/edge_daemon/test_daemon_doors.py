@@ -68,3 +68,31 @@ def test_a_key_lets_in_its_camera_and_no_other_until_it_is_taken_away(tmp_path: 
             )
         assert daemon.scrape().total("frames_received_total") == 0
         assert daemon.stop() == 0
+
+
+def test_nobody_gets_in_once_the_last_key_is_taken_away(tmp_path: Path) -> None:
+    own, top = made_keys(tmp_path / "keys", "top")
+    daemon = DaemonProcess(tmp_path, BLOCK.format(**top))
+    usual = daemon.config.read_text()
+    usual = usual.replace("[ingest]\n", f'[ingest]\nsecret_key_file = "{own["file"]}"\n')
+    daemon.config.write_text(usual)
+    parts = message(steel(ROWS, 1600), camera="top", seq=0, t_ns=0).parts
+    login = load_login(Path(top["file"]), own["public_key"])
+    with daemon:
+        with connect_push(daemon.frames, linger_ms=0, login=login) as camera:
+            camera.send_multipart(parts)
+            daemon.await_frames(1)
+        key = f"public_key = '{top['public_key']}'\n"
+        assert key in usual
+        daemon.config.write_text(usual.replace(key, ""))
+        daemon.hang_up()
+        wait_until(lambda: daemon.log.read_text().count("inspecting with") > 1, within_s=60)
+        daemon.await_ready()
+        assert "no camera can log in" in daemon.log.read_text()
+        failures = "handshake_failures_total"
+        with connect_push(daemon.frames, linger_ms=0, login=login):
+            wait_until(lambda: daemon.scrape().total(failures, reason="unknown_key") > 0)
+        with connect_push(daemon.frames, linger_ms=0):
+            wait_until(lambda: daemon.scrape().total(failures, reason="no_key") > 0)
+        assert daemon.scrape().total("frames_received_total") == 0
+        assert daemon.stop() == 0

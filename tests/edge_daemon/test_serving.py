@@ -79,3 +79,16 @@ def test_alerts_that_wait_are_not_left_behind_by_a_new_configuration(
         wait_until(lambda: f"{key} has changed" in daemon.log.read_text())
         assert daemon.scrape().total("config_reload_success") == 0
         assert daemon.stop() == 0
+
+
+def test_the_same_state_folder_written_another_way_is_no_other(tmp_path: Path) -> None:
+    with DaemonProcess(tmp_path) as daemon:
+        (tmp_path / "a").mkdir()
+        text = daemon.config.read_text()
+        again = f"{tmp_path}/a/../state/"
+        daemon.config.write_text(text.replace(str(daemon.state), again))
+        daemon.hang_up()
+        wait_until(lambda: daemon.log.read_text().count("inspecting with") > 1, within_s=60)
+        assert "has changed" not in daemon.log.read_text()
+        daemon.await_ready()
+        assert daemon.stop() == 0

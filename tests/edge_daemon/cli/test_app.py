@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import subprocess
 import sys
@@ -105,6 +106,17 @@ def test_check_of_a_configuration_that_cannot_be_read_is_78(tmp_path: Path) -> N
     assert done.exit_code == 78
     assert "FAULT configuration: " in done.output
     assert "none.toml: can't be read" in done.output
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything; tests/booted has it too")
+@pytest.mark.parametrize("verb", [["run"], ["check"], ["keys", "list"]])
+def test_a_file_that_may_not_be_read_is_78_too(verb: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("")
+    file.chmod(0)
+    done = edge_daemon(*verb, "--config", file)
+    assert done.returncode == 78
+    assert "Permission denied; chmod 0644 or chgrp edge-daemon" in done.stdout + done.stderr
 
 
 def test_an_error_of_ours_is_one_line_and_an_exit_code(tmp_path: Path) -> None:

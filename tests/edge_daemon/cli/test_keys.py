@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from edge_daemon.cli.keys import DAEMON_FILE, list_and_print, make_and_print
+from edge_daemon.config import load_config
 from edge_daemon.errors import ConfigurationError
 from edge_daemon.ingest.keys import KeyPair, fingerprint, read_secret
+from edge_daemon.settings import Config
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def test_secret_keys_are_never_printed(
 ) -> None:
     pairs = make(out, "top-1")
     make_and_print(out, ["top-1"], overwrite=False, as_json=as_json)
-    list_and_print(configure(out, "top-1"), as_json=as_json)
+    list_and_print(loaded(out, "top-1"), as_json=as_json)
     printed = capsys.readouterr().out
     assert all(pair.public in printed for pair in pairs.values())
     assert not any(pair.secret in printed for pair in pairs.values())
@@ -92,7 +94,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         make_and_print(tmp_path / "file", [], overwrite=False, as_json=False)
 
 
-def configure(out: Path, *keyed: str) -> Path:
+def loaded(out: Path, *keyed: str) -> Config:
     """A configuration with the named cameras and one without a key."""
     blocks = [f'[ingest]\nsecret_key_file = "{out / DAEMON_FILE}"']
     for name in (*keyed, "bench"):
@@ -102,13 +104,13 @@ def configure(out: Path, *keyed: str) -> Path:
         blocks.append(block)
     path = out.parent / "config.toml"
     path.write_text("\n".join(blocks))
-    return path
+    return load_config(path, {})
 
 
 def test_the_list_shows_who_may_log_in(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pairs = make(out, "top-1")
     capsys.readouterr()
-    list_and_print(configure(out, "top-1"), as_json=True)
+    list_and_print(loaded(out, "top-1"), as_json=True)
     listed = json.loads(capsys.readouterr().out)
     daemon, top = pairs[DAEMON_FILE].public, pairs["camera-top-1.secret"].public
     assert listed["daemon"] == {"public_key": daemon, "fingerprint": fingerprint(daemon)}
@@ -126,7 +128,7 @@ def test_the_list_shows_who_may_log_in(out: Path, capsys: pytest.CaptureFixture[
 def test_keys_are_shown_in_full_to_people(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pairs = make(out, "top-1")
     capsys.readouterr()
-    list_and_print(configure(out, "top-1"), as_json=False)
+    list_and_print(loaded(out, "top-1"), as_json=False)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[2] == pairs[DAEMON_FILE].public
     assert lines[1].split()[1] == pairs["camera-top-1.secret"].public
@@ -136,7 +138,7 @@ def test_keys_are_shown_in_full_to_people(out: Path, capsys: pytest.CaptureFixtu
 def test_without_keys_the_list_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "config.toml"
     path.write_text("")
-    list_and_print(path, as_json=False)
+    list_and_print(load_config(path, {}), as_json=False)
     assert "asks for no keys" in capsys.readouterr().out
-    list_and_print(path, as_json=True)
+    list_and_print(load_config(path, {}), as_json=True)
     assert json.loads(capsys.readouterr().out) == {"daemon": None, "cameras": []}
