@@ -140,8 +140,8 @@ class FakeBroker:
                 reply = self._reply(kind, body, connection)
                 taken.sendall(reply)
                 if reply[:1] == b"\xe0":
-                    _shut(taken)
-                    return  # what was sent behind is not taken any more
+                    _hang_up(taken, stream)
+                    return
 
     def _take_over(self, client_id: str, taken: socket.socket) -> None:
         former = self._clients.get(client_id)
@@ -187,6 +187,13 @@ class FakeBroker:
             self._in_flight[published.connection].discard(mid)
             if code < _FAILURE:
                 self.confirmed.append(published)
+
+
+def _hang_up(taken: socket.socket, stream: IO[bytes]) -> None:
+    """Take nothing more; a reset could overtake the farewell."""
+    taken.shutdown(socket.SHUT_WR)
+    while stream.read(1):
+        pass
 
 
 def _shut(taken: socket.socket) -> None:
