@@ -83,7 +83,7 @@ install_all() {
         systemd-tmpfiles --create "$TMPFILES"
     fi
     ! on_systemd || systemctl daemon-reload
-    echo "installed; now: $PREFIX/bin/edge-daemon check, then systemctl enable --now edge-daemon"
+    echo "installed; now: $PREFIX/bin/edge-daemon check --unit edge-daemon, then systemctl enable --now edge-daemon"
 }
 
 uninstall_all() {
