@@ -70,15 +70,14 @@ class Instruments:
 
     def report_health(self, now_ns: int) -> HealthReport:
         """Counters since the start, for the health topic."""
-        totals = self.totals
         return HealthReport(
             uptime_s=max(now_ns - self.started_ns, 0) / 1e9,
-            frames_received=totals.frames_received,
-            frames_rejected=totals.frames_rejected,
-            lines_inspected=totals.lines_inspected,
-            lines_not_inspected=totals.lines_not_inspected,
+            frames_received=self.totals.frames_received,
+            frames_rejected=self.totals.frames_rejected,
+            lines_inspected=self.totals.lines_inspected,
+            lines_not_inspected=self.totals.lines_not_inspected,
             outbox_depth=self.delivery.depth,
-            cameras=totals.cameras,
+            cameras=self.totals.cameras,
             inspecting=self.health.ready().ok,
         )
 
@@ -170,7 +169,6 @@ class Assembly:
 
     def conveyor(self, engine: Engine, backlog: Backlog, heart: Heart) -> Conveyor:
         """The way to the network and on."""
-        section = self._config.bundle
         return Conveyor(
             backlog,
             Preparer(
@@ -183,11 +181,12 @@ class Assembly:
             stage=self._stage,
             clock=self._clock,
             decoders=self._config.ingest.decoders,
-            batch_wait_s=section.batch_wait_ms / 1e3,
+            batch_wait_s=self._config.bundle.batch_wait_ms / 1e3,
             known_answer=KnownAnswerSchedule(
-                engine.known_answer, every_ns=int(section.known_answer_every_s * 1e9)
+                engine.known_answer, every_ns=int(self._config.bundle.known_answer_every_s * 1e9)
             ),
             beat=heart.beat,
+            stand_still=heart.stand_still,
         )
 
     def evidence(self) -> AbstractContextManager[EvidenceKeeper | None]:
@@ -267,11 +266,13 @@ class Assembly:
     def receiver(self, backlog: Backlog, door: Doorkeeper) -> Receiver:
         """The sockets that cameras connect to."""
         ingest = self._config.ingest
+        heart = self._health.worker("receiver", _STALL_AFTER_S)
         return Receiver(
             self._config.endpoints,
             backlog,
             clock=self._clock,
-            beat=self._health.worker("receiver", _STALL_AFTER_S).beat,
+            beat=heart.beat,
+            stand_still=heart.stand_still,
             max_payload_bytes=ingest.max_payload_mib * 2**20,
             max_frames_per_s=ingest.max_frames_per_s,
             most_cameras=ingest.max_cameras,

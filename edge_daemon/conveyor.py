@@ -11,13 +11,14 @@ import queue
 import threading
 from collections import Counter, deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Protocol, Self, TypeAlias
 
 from edge_daemon.clock import Clock
+from edge_daemon.decoders import Decoders
 from edge_daemon.errors import EngineError, RejectReason
 from edge_daemon.inference.segmenter import Segmenter
 from edge_daemon.ingest.backlog import left_out
@@ -90,6 +91,7 @@ class Conveyor:
         batch_wait_s: how long a batch that isn't full may wait for more frames.
         known_answer: what the network must know, and how often it is asked; None: never.
         beat: the sign of life of the network's thread.
+        stand_still: called in its place, with the reason, while a decoder hangs.
     """
 
     def __init__(
@@ -104,19 +106,20 @@ class Conveyor:
         batch_wait_s: float = 0.0,
         known_answer: KnownAnswerSchedule | None = None,
         beat: Callable[[], None] = lambda: None,
+        stand_still: Callable[[str], None] = lambda _reason: None,
     ) -> None:
         self._source = source
         self._preparer = preparer
         self._network = Network(
-            segmenter, stage=stage, clock=clock, known_answer=known_answer, beat=beat
+            segmenter, stage=stage, clock=clock, known_answer=known_answer, beat=self._show_life
         )
         self._clock = clock
         self._batch_wait_ns = int(batch_wait_s * 1e9)
         self._beat = beat
-        self._decoder_count = decoders
+        self._stand_still = stand_still
         self._pending: deque[Future[Prepared] | Prepared] = deque()
         self._out: queue.Queue[Carried] = queue.Queue(2 * (segmenter.max_batch + decoders))
-        self._decoders = ThreadPoolExecutor(decoders, thread_name_prefix="decoder")
+        self._decoders = Decoders(preparer.unpack, clock, decoders)
         self._thread = threading.Thread(target=self._run, name="network", daemon=True)
         self._under_way: Counter[str] = Counter()
         self._counting = threading.Lock()  # two threads count: the network's and who takes
@@ -146,10 +149,9 @@ class Conveyor:
         self._thread.join(_JOIN_S)
         self.abandon()
         self._thread.join(_JOIN_S)
-        self.is_stuck |= self._thread.is_alive()
+        self.is_stuck |= not self._decoders.close(_JOIN_S) or self._thread.is_alive()
         with suppress(queue.Full):  # or whoever takes would wait for a thread that is stuck
             self._out.put(Ended(), timeout=_PUT_S)
-        self._decoders.shutdown(wait=False, cancel_futures=True)
 
     def abandon(self) -> None:
         """Carry no more: nobody will take what comes out."""
@@ -187,7 +189,7 @@ class Conveyor:
     def _run(self) -> None:
         try:
             while not self._abandoned and (self._pending or not self._source.ended):
-                self._beat()
+                self._show_life()
                 if self._turn() or (self._network.is_to_be_asked and self._ask()):
                     break
             else:
@@ -214,7 +216,7 @@ class Conveyor:
 
     def _fill(self, *, wait_s: float) -> None:
         """Take what has come, up to as much as may be under way; wait only for the first."""
-        while len(self._pending) < self._network.max_batch + self._decoder_count:
+        while len(self._pending) < self._network.max_batch + self._decoders.count:
             message = self._source.take(wait_s)
             if message is None:
                 return
@@ -228,10 +230,14 @@ class Conveyor:
             elif read.is_quick:
                 self._pending.append(self._preparer.unpack(read))
             else:
-                self._pending.append(self._decoders.submit(self._preparer.unpack, read))
+                self._pending.append(self._decoders.submit(read))
 
     def _gather(self) -> list[Prepared]:
-        """The next frames, of several cameras perhaps, as many as fit into a batch."""
+        """The next frames, of several cameras perhaps, as many as fit into a batch.
+
+        Fewer, or none, while a decoder takes its time: what the network said before is asked for
+        and goes on meanwhile.
+        """
         batch: list[Prepared] = []
         strips, due_ns = 0, None
         while strips < self._network.max_batch:
@@ -241,8 +247,9 @@ class Conveyor:
                     break
                 self._fill(wait_s=left_s)
                 continue
-            head = self._pending[0]
-            prepared = self._await(head) if isinstance(head, Future) else head
+            prepared = self._await(self._pending[0])
+            if prepared is None:
+                break
             more = len(prepared.strips) if isinstance(prepared, Ready) else 0
             if strips and strips + more > self._network.max_batch:
                 break
@@ -253,11 +260,17 @@ class Conveyor:
                 due_ns = self._clock.monotonic_ns() + self._batch_wait_ns
         return batch
 
-    def _await(self, unpacking: Future[Prepared]) -> Prepared:
-        """What a decoder makes of a frame; a large PNG takes seconds, and is no stall."""
-        while not wait([unpacking], timeout=_WAIT_S).done:
+    def _await(self, head: Future[Prepared] | Prepared) -> Prepared | None:
+        """The first frame under way, None if its decoder isn't done within a short time."""
+        if not isinstance(head, Future):
+            return head
+        return self._decoders.wait_for(head, _WAIT_S)
+
+    def _show_life(self) -> None:
+        if (reason := self._decoders.complaint) is None:
             self._beat()
-        return unpacking.result()
+        else:
+            self._stand_still(reason)
 
     def _ask(self) -> bool:
         """Ask the live network what it must know; True when it doesn't."""
@@ -277,6 +290,6 @@ class Conveyor:
             try:
                 self._out.put(carried, timeout=_PUT_S)
             except queue.Full:
-                self._beat()  # whoever settles is held up; that is no stall of this thread
+                self._show_life()  # whoever settles is held up; that is no stall of this thread
             else:
                 return

@@ -22,6 +22,7 @@ from edge_daemon.ingest.backlog import Backlog
 from edge_daemon.ingest.doorkeeper import Doorkeeper
 from edge_daemon.ingest.endpoint import PullSocket, bind_pull
 from edge_daemon.ingest.memory_limit import MemoryLimit
+from edge_daemon.ingest.pulse import Pulse
 from edge_daemon.outcomes import Message
 
 _IPC = "ipc://"
@@ -42,7 +43,8 @@ class Receiver:
         endpoints: where to bind, `tcp://...` or `ipc://...`.
         backlog: where messages go; what it has no room for stays in ZeroMQ's buffers.
         clock: stamps arrivals.
-        beat: called at every turn, at least every 0.5 s.
+        beat: called at every turn, at least every 0.5 s, while what is sent can come.
+        stand_still: called in its place, with the reason, while nothing can.
         max_payload_bytes: a longer payload is left out; a peer that sends a part of more than twice
             that is disconnected.
         max_frames_per_s: of each camera; more are left out.
@@ -58,6 +60,7 @@ class Receiver:
         *,
         clock: Clock,
         beat: Callable[[], None],
+        stand_still: Callable[[str], None] = lambda _reason: None,
         max_payload_bytes: int,
         max_frames_per_s: float = math.inf,
         most_cameras: int = 64,
@@ -68,6 +71,7 @@ class Receiver:
         self._backlog = backlog
         self._clock = clock
         self._beat = beat
+        self._stand_still = stand_still
         self._max_part_bytes = _HARD_LIMIT * max_payload_bytes
         self._door = door
         self._memory = memory
@@ -80,6 +84,7 @@ class Receiver:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._receive, name="receiver", daemon=True)
         self._sockets: list[PullSocket] = []
+        self._pulses: list[Pulse] = []
         self._files: list[Path] = []
         self._exits = ExitStack()
         self.failure: BaseException | None = None
@@ -100,6 +105,8 @@ class Receiver:
                 exits.enter_context(self._memory)
             for endpoint in self._endpoints:
                 self._sockets.append(exits.enter_context(self._bind(endpoint)))
+            for context in {socket.context for socket in self._sockets}:
+                self._pulses.append(exits.enter_context(Pulse(context, self._clock)))
             self._exits = exits.pop_all()
         paths = [address.removeprefix(_IPC) for address in self.addresses if _IPC in address]
         self._files = [Path(path) for path in paths if not path.startswith("@")]
@@ -147,7 +154,7 @@ class Receiver:
         held: dict[PullSocket, Message] = {}
         try:
             while not self._stopping.is_set():
-                self._beat()
+                self._show_life()
                 self._check_surroundings()
                 self._offer_again(held, poller)
                 for socket, _ in poller.poll(_HELD_POLL_MS if held else _POLL_MS):
@@ -156,6 +163,14 @@ class Receiver:
             self.failure = failure
         finally:
             self._backlog.close()
+
+    def _show_life(self) -> None:
+        complaints = [pulse.complaint() for pulse in self._pulses]
+        reason = next((each for each in complaints if each is not None), None)
+        if reason is None:
+            self._beat()
+        else:
+            self._stand_still(reason)
 
     def _check_surroundings(self) -> None:
         """Fail where no camera could come back any more, or for want of memory.

@@ -34,11 +34,17 @@ class Heart:
         self._stall_after_s = stall_after_s
         self._clock = clock
         self._beaten_ns = clock.monotonic_ns()
+        self._hindrance: str | None = None
         self._retired = False
 
     def beat(self) -> None:
         """Say "still going round"; call once per turn, also in turns without work."""
         self._beaten_ns = self._clock.monotonic_ns()  # one reference, replaced whole: needs no lock
+        self._hindrance = None
+
+    def stand_still(self, hindrance: str) -> None:
+        """Say what the worker waits for in vain: it counts as stalled until it beats again."""
+        self._hindrance = hindrance
 
     def retire(self) -> None:
         """Leave for good: a worker that has ended in order is no longer missed."""
@@ -50,10 +56,13 @@ class Heart:
         return self._retired
 
     def complaint(self) -> str | None:
-        """Say for how long the heart has stood still, or None while that is allowed."""
+        """Say what it waits for, or how long it has stood still; None while that is allowed."""
+        hindrance = self._hindrance
         silent_s = (self._clock.monotonic_ns() - self._beaten_ns) / 1e9
-        if self._retired or silent_s <= self._stall_after_s:
+        if self._retired:
             return None
+        if hindrance is not None or silent_s <= self._stall_after_s:
+            return hindrance
         return f"no sign of life for {silent_s:.1f} s, {self._stall_after_s:g} s are allowed"
 
 

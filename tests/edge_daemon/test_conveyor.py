@@ -18,7 +18,7 @@ from edge_daemon.inference.known_answer import KnownAnswerTest
 from edge_daemon.inference.segmenter import Answers
 from edge_daemon.network import KnownAnswerSchedule
 from edge_daemon.outcomes import Message
-from edge_daemon.preparing import Ready, Refused, Unplaced
+from edge_daemon.preparing import Preparer, Read, Ready, Refused, Unplaced
 from tests.conftest import PATIENCE_S, wait_until
 from tests.edge_daemon.marked_steel import (
     BREAKS,
@@ -195,6 +195,46 @@ def test_a_wrong_known_answer_is_told_and_nothing_is_looked_at_after_it() -> Non
     assert isinstance(asked, Asked)
     assert isinstance(asked.fault, EngineError)
     assert end == Ended()
+
+
+def test_behind_a_decoder_that_hangs_the_known_answer_is_asked_and_nobody_beats(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    unpack, go, begun = Preparer.unpack, threading.Event(), threading.Event()
+
+    def hang(self: Preparer, read: Read) -> Refused | Ready:
+        if read.frame.header.codec is Codec.JPEG:
+            begun.set()
+            go.wait(PATIENCE_S)
+        return unpack(self, read)
+
+    monkeypatch.setattr(Preparer, "unpack", hang)
+    clock, reasons = ManualClock(0, 0), deque[str](maxlen=1)
+    frames = message(steel()), compressed(1, 64), message(steel(), seq=2)
+    line = Line(*frames, ended=False)
+    conveyor = Conveyor(
+        line,
+        preparer(),
+        MarkFinder(max_batch=8),
+        stage=untimed,
+        clock=clock,
+        known_answer=known_answer(1.0),
+        beat=reasons.clear,
+        stand_still=reasons.append,
+    )
+    with conveyor:
+        assert numbers([conveyor.take(PATIENCE_S) or Ended()]) == [0]
+        assert begun.wait(PATIENCE_S)
+        clock.advance(1000)
+        assert conveyor.take(PATIENCE_S) == Asked(None)
+        assert not reasons  # control
+        clock.advance(31 * 10**9)
+        wait_until(lambda: list(reasons) == ["a decoder has had a frame for 30 s"])
+        go.set()
+        wait_until(lambda: not reasons)
+        line.closed = True
+        assert numbers(take_all(conveyor)) == [1, 2]
+    assert not conveyor.is_stuck
 
 
 class Careless(MarkFinder):

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
+import cv2
 import pytest
 
+from edge_daemon.core.wire import Codec
 from tests.conftest import wait_until
 from tests.edge_daemon.conftest import DaemonProcess
 from tests.edge_daemon.marked_steel import message, steel
 from tests.edge_daemon.service_manager import ServiceManager
+from tests.edge_daemon.stopped_threads import may_trace, stopped
 
 pytestmark = pytest.mark.timeout(300)  # for a busy computer
 THREADS = {
@@ -121,6 +124,41 @@ def test_pages_that_nobody_serves_are_no_reason_to_stop_inspecting(watched: Watc
     wait_until(fed)
     watched.stall("")
     watched.daemon.await_frames(int(received) + 1)
+
+
+def test_a_decoder_that_stands_still_starves_the_watchdog_and_is_named_until_it_goes_on(
+    watched: Watched,
+) -> None:
+    received = watched.daemon.scrape().total("frames_received_total")
+    watched.stall("decoder_0")
+    payload = cv2.imencode(".jpg", steel())[1].tobytes()
+    with watched.daemon.camera() as camera:
+        camera.send_multipart(message(steel(), codec=Codec.JPEG, payload=payload).parts)
+        watched.await_stall("network")
+        assert "a decoder has had a frame for 30 s" in watched.daemon.get("/livez")[1]
+        wait_until(lambda: "a decoder has had a frame" in watched.daemon.log.read_text())
+        fed = watched.is_fed()
+        lines = watched.daemon.log.read_text().count("stalled: ")
+        wait_until(lambda: watched.daemon.log.read_text().count("stalled: ") > lines + 2)
+        assert not fed()
+        watched.stall("")
+        watched.daemon.await_frames(int(received) + 1)
+    wait_until(lambda: watched.livez() == (HTTPStatus.OK, set()))
+    wait_until(fed)
+
+
+@pytest.mark.skipif(not may_trace(), reason="this computer lets nobody trace a process")
+def test_an_io_thread_of_zeromq_that_stands_still_starves_the_watchdog(watched: Watched) -> None:
+    wait_until(watched.is_fed())
+    with stopped(watched.daemon.pid, "ZMQbg/IO"):
+        watched.await_stall("receiver")
+        assert "I/O thread has passed on nothing for 10 s" in watched.daemon.get("/livez")[1]
+        fed = watched.is_fed()
+        lines = watched.daemon.log.read_text().count("stalled: ")
+        wait_until(lambda: watched.daemon.log.read_text().count("stalled: ") > lines + 2)
+        assert not fed()
+    wait_until(lambda: watched.livez() == (HTTPStatus.OK, set()))
+    wait_until(fed)
 
 
 def test_the_kill_that_follows_ends_it_and_leaves_where_each_thread_stood(

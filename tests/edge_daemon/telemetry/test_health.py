@@ -73,6 +73,20 @@ def test_a_daemon_without_conditions_is_starting_and_not_ready(clock: ManualCloc
     assert report.reasons == {"daemon": "starting"}
 
 
+def test_a_worker_that_waits_in_vain_stalls_at_once_and_says_what_for(clock: ManualClock) -> None:
+    health = Health(clock)
+    heart = health.worker("engine", 1.0)
+    heart.stand_still("no paper")
+    assert health.live().reasons == {"engine": "no paper"}
+    clock.advance(5000 * MS)
+    assert health.live().reasons == {"engine": "no paper"}
+    heart.beat()
+    assert health.live().ok
+    heart.stand_still("no paper")
+    heart.retire()
+    assert health.live().ok
+
+
 def test_a_new_condition_does_not_hold_until_it_is_said_to(clock: ManualClock) -> None:
     health = Health(clock)
     bundle = health.condition("bundle")
