@@ -136,7 +136,7 @@ class Daemon:
                 threads.courier.omit_farewell()
                 threads.conveyor.abandon()
         if threads.conveyor.is_stuck:
-            _LOG.critical("leaving without the network's thread or a decoder's, which doesn't come back")
+            _LOG.critical("leaving without the network's or a decoder's thread: it doesn't return")
             _leave_at_once(ending.code or EXIT_ENGINE)
         failure = threads.worker.failure
         if ending.code == 0 and (failure is not None or not threads.worker.has_ended):
